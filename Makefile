@@ -3,9 +3,9 @@
 #
 #   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
-#   make test             formats, lints and tests everything
+#   make test             checks the formatting, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
-#   make prose            prints the measure of plain English for every folder, with the lines that count
+#   make prose            prints how often each folder departs from plain English, and the lines that do
 #   make docs             regenerates the reference tables in docs/
 #
 #   make bench            measures the runtime, the start of a process and the plugin boundary
@@ -53,7 +53,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-text bench-models bench-sentences models minilm onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -169,10 +169,12 @@ onnxruntime: setup
 TESTED := --workspace --lib --bins --tests --examples
 test: export FLOWRUN_CLIENTS := required
 test: export FLOWRUN_MODELS := required
+# Clippy compiles what it lints: `make lint` followed by a build would read every dependency twice.
+test: export RUSTC_WORKSPACE_WRAPPER := $(CURDIR)/.cargo/rustc-with-clippy
 test: setup
+	cargo fmt --all --check
 	@# The compiler works while the clients and models are downloaded.
-	$(MAKE) --no-print-directory --jobs=2 lint downloads
-	cargo build --quiet $(TESTED)
+	$(MAKE) --no-print-directory --jobs=2 test-build downloads
 	$(TARGET)/debug/flowrun doctor --fix
 	if cargo nextest --version >/dev/null 2>&1; then \
 	    cargo nextest run $(TESTED) --no-fail-fast; \
@@ -180,6 +182,11 @@ test: setup
 	    cargo test $(TESTED) --no-fail-fast; \
 	fi
 	cargo test --workspace --doc --quiet
+
+test-build: setup
+	cargo build --workspace --all-targets --quiet
+	@# The build of the demo has fewer features.
+	cargo build --workspace --lib --no-default-features --quiet
 
 # Installed when missing; the versions are those that the configuration files are written for.
 AUDIT_TOOLS := cargo-deny@0.20.2:cargo-deny cargo-machete@0.9.2:cargo-machete typos-cli@1.52.0:typos

@@ -33,7 +33,8 @@ use yaml::Environment;
 
 /// Runs the first four stages: loads, parses, builds and plans the flow file at `path`.
 ///
-/// Returns `None` if a stage has no output. A result may be launched only if the report has no errors.
+/// Adds the files that were read to `sources`, and diagnostics to `report`. Returns `None` if a stage has no output. A
+/// result may be launched only if the report has no errors.
 pub fn read(
     path: &Path,
     environment: &Environment,
@@ -43,7 +44,7 @@ pub fn read(
 ) -> Option<(FlowGraph, Topology)> {
     let tree = yaml::load(path, environment, sources, report)?;
     let spec = spec::parse(&tree, environment, sources, report)?;
-    // Before the graph, so that one run reports the errors of both.
+    // Before the graph is built, so that one run reports the errors of both stages.
     let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
     let graph = graph::build(spec, report)?;
     let executors = topology::describe(executors, report);

@@ -26,7 +26,7 @@ pub const PODS_MAX: usize = 1_000;
 /// Replicas of one shard, and shards of one pod.
 pub const COPIES_MAX: usize = 256;
 
-/// Default of `prefetch`, the requests in flight between entering and leaving the gateway: Jina 0.x's default, also for
+/// Default of `prefetch`, the number of requests inside the flow at a time (its credits): Jina 0.x's default, also for
 /// Jina 3 files (1000 there), because a request may hold a whole batch of decoded clips.
 pub const PREFETCH_DEFAULT: usize = 50;
 
@@ -45,7 +45,7 @@ pub const REQUEST_BYTES_MAX: usize = 256 << 20;
 /// flight, large enough that an encoder receives a batch.
 pub const REQUEST_SIZE_DEFAULT: usize = 8;
 
-/// Documents per request of a batch job.
+/// Largest number of documents per request of a batch job.
 pub const REQUEST_SIZE_MAX: usize = 10_000;
 
 /// Bytes of one line of JSON-lines input.
@@ -90,13 +90,14 @@ pub const READY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 /// Time that a flow may take, after a signal to stop, to finish the requests in it.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Failed attempts to restart a worker, after which its pod answers every request with the reason.
+/// Failed attempts to restart an executor that panicked. After them, its worker fails every request with the last error.
 pub const RESTARTS_MAX: u32 = 5;
 
 /// Longest time between two checks for requests that have ended in queues and calls. They hold credits until then.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Multiple of its time (`timeout_send`, or else the flow's `timeout`) after which a call is not expected to return.
+/// Multiple of a call's time limit (`timeout_send`, or else the flow's `timeout`) after which the watchdog no longer expects
+/// the call to return.
 pub const GIVE_UP_FACTOR: u32 = 10;
 
 /// Time that a call whose requests have all ended may continue while the flow drains, so that executors that check for
@@ -107,7 +108,7 @@ pub const ABANDON_AFTER: Duration = Duration::from_secs(1);
 /// that has requests in flight: they wait.
 pub const QUEUE_MAX: usize = 1_000;
 
-/// Expected time in the queue for a credit. A request that would wait longer is rejected immediately, so that the flow
+/// Longest expected time in the queue for a credit. A request that would wait longer is rejected immediately, so that the flow
 /// works only on requests that clients still wait for; a stream is slowed down instead.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -142,7 +143,7 @@ pub const QUEUE_MEMORY_DIVISOR: usize = 4;
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
 /// Bytes above which a message is decoded or decompressed on a blocking thread, so that it does not delay other
-/// connections. Smaller ones take less time than the change of threads would be noticed in: about a millisecond.
+/// connections. Smaller ones take at most about a millisecond, too short for other connections to notice.
 pub const LARGE_MESSAGE_BYTES: usize = 256 << 10;
 
 /// Bytes of memory that a decoded message may occupy for each byte received.
@@ -197,7 +198,7 @@ pub const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 /// HTTP/2 flow-control window of a connection, in bytes: received data that no request has taken yet.
 pub const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-/// Time that a client may take to send the headers of an HTTP/1 request, and from connecting to the first byte of one.
+/// Time that a client may take to send the headers of an HTTP/1 request, and to send its first request after connecting.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time that a client may take to send the body of a request, and to read a reply or a part of a stream.
@@ -220,7 +221,7 @@ pub const REPLY_BYTES_MIN: usize = 8 << 10;
 /// Connections of the port for health and metrics alone: probes and scrapers of a cluster.
 pub const HEALTH_CONNECTIONS_MAX: usize = 256;
 
-/// Connections of one peer address to that port, so that no peer can hide the health from others.
+/// Connections of one peer address to that port, so that one peer cannot take all of them.
 pub const HEALTH_PEER_CONNECTIONS_MAX: usize = 64;
 
 /// Bytes per second at which the body of a request, or a message of a stream, must arrive on average: Kestrel's default.
@@ -229,8 +230,8 @@ pub const BODY_RATE_MIN: u64 = 240;
 /// Time that a body may take in addition to [`BODY_RATE_MIN`]: Kestrel's default.
 pub const BODY_GRACE: Duration = Duration::from_secs(5);
 
-/// Time after which a request whose body is still incomplete gives its slot back, until the body is complete: slow
-/// clients cannot fill the gateway.
+/// Time after which a request whose body is still incomplete releases its admission slot until the body is complete, so
+/// that slow clients cannot take all slots.
 pub const SLOW_BODY_AFTER: Duration = Duration::from_secs(1);
 
 /// Bytes above which a request or a reply must leave a part of [`QUEUE_BYTES_MAX`] free ([`QUEUE_RESERVED_DIVISOR`]).
@@ -250,8 +251,8 @@ pub const PONG_TIMEOUT: Duration = Duration::from_secs(10);
 /// be reused. Connections with a longer unread body are closed.
 pub const DISCARD_BYTES_MAX: usize = 64 << 10;
 
-/// Bytes of documents that an executor has yielded and the client of a streaming endpoint has not read yet; beyond, its
-/// request is cancelled.
+/// Bytes of documents that an executor has yielded and the client of a streaming endpoint has not read yet. A request
+/// that exceeds this is cancelled.
 pub const STREAM_BYTES_MAX: usize = 64 << 20;
 
 /// Time for a body that is discarded to arrive. Most have arrived together with the headers.

@@ -31,7 +31,7 @@ pub struct Route {
 pub enum Access {
     /// None: probes have no token.
     Public,
-    /// None for `GET`: the static files of the web pages, which hold nothing about the flow.
+    /// None for `GET`: the static files of the web pages, which contain nothing about the flow.
     PublicGet,
     /// None for `GET` by a browser: the search page, but not the WebSocket that has the same path. Each request of the
     /// WebSocket needs the role of its endpoint.
@@ -154,7 +154,7 @@ pub fn is_crud(endpoint: &str) -> bool {
     CRUD.iter().any(|(crud, _)| crud.trim_start_matches('/') == endpoint.trim_start_matches('/'))
 }
 
-/// Endpoints that take their orders from parameters alone.
+/// Endpoints whose effect depends on parameters alone.
 const WITHOUT_DOCUMENTS: [&str; 7] = ["clear", "backup", "restore", "status", "count", "list", "filter"];
 
 /// True if an endpoint does not use the documents of a request, so that failed documents do not make it fail.

@@ -1,5 +1,5 @@
-//! Attacks on the program, in a short form: it lives, its memory is bounded, healthy clients are served, and its stored
-//! documents stay as they are. `make attack` runs the full form against a release build, and judges latencies too.
+//! Attacks on the program, in a short form: the process does not end, its memory is bounded, healthy clients are served, and the
+//! stored documents are unchanged. `make attack` runs the full form against a release build, and judges latencies too.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn withstands(group: &str) {
 }
 
 #[test]
-fn connections_that_send_little_do_not_keep_others_out() {
+fn connections_that_send_little_do_not_block_other_clients() {
     withstands("connections");
 }
 
@@ -49,12 +49,12 @@ fn methods_without_admission_are_bounded() {
 }
 
 #[test]
-fn http2_frames_do_not_keep_others_out() {
+fn http2_frames_do_not_block_other_clients() {
     withstands("http2");
 }
 
 #[test]
-fn websocket_frames_do_not_keep_others_out() {
+fn websocket_frames_do_not_block_other_clients() {
     withstands("websocket");
 }
 
@@ -64,7 +64,7 @@ fn clients_that_do_not_read_are_bounded() {
 }
 
 #[test]
-fn pages_elsewhere_change_nothing() {
+fn pages_of_other_origins_change_nothing() {
     withstands("browsers");
 }
 

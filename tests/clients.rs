@@ -1,5 +1,5 @@
-//! Jina's clients, unmodified, against a service. `make clients` installs them; the tests pass without them unless
-//! FLOWRUN_CLIENTS is `required`.
+//! Jina's clients, unmodified, against a service. `make clients` installs them; the tests pass without them unless the
+//! environment variable FLOWRUN_CLIENTS is set.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::serving::{Serving, write_certificate};
 use crate::support::artifact::artifact;
 
-/// Virtual environment with the clients of a schema, if it is installed.
+/// Directory of a Python environment of `tests/clients` (`v1`, `v2`, `arrow` or `s3`), if it is installed.
 pub(crate) fn environment(schema: &str) -> Option<PathBuf> {
     let requirements = format!("tests/clients/requirements-{schema}.txt");
     artifact(&format!("clients-{schema}"), &requirements, "FLOWRUN_CLIENTS", "clients")

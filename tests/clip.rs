@@ -130,7 +130,7 @@ fn an_encoder_without_a_model_does_not_start_unless_a_stand_in_is_requested() {
 }
 
 #[test]
-fn the_search_page_says_that_texts_do_not_find_images_without_a_model() {
+fn the_description_of_the_flow_for_the_search_page_marks_stand_ins() {
     let directory = directory("jtype: Flow\nwith: {port: 0}\nexecutors: [{name: clip, uses: CLIPEncoder}]\n");
     let serving = Serving::start(directory.path(), &["serve", "flow.yml", "--stand-in"]);
     assert!(serving.get(0, "/flow.json").contains("\"stand_in\":true"));

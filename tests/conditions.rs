@@ -107,7 +107,7 @@ async fn calls_beyond_timeout_send_fail_with_the_limit_in_the_message() {
         let slow = format!("{{jtype: Chaos, with: {{delay_max: 900000, task: {task}}}}}");
         let flow = flow(&format!("- {{name: slow, uses: {slow}, timeout_send: 1}}")).await;
         let failed = error(send(&flow, "/index", &["a"]).await);
-        let told = "the call took longer than 1 ms (`timeout_send`) (in `slow`)".to_owned();
-        assert_eq!((failed.error.kind(), failed.to_string()), (ErrorKind::Expired, told));
+        let message = "the call took longer than 1 ms (`timeout_send`) (in `slow`)".to_owned();
+        assert_eq!((failed.error.kind(), failed.to_string()), (ErrorKind::Expired, message));
     }
 }

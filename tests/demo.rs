@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::serving::Serving;
 
-/// Directory of the labelled data, which is generated on first use. Generating it again changes nothing.
+/// Generates the labelled data, and returns its directory. Generating it again changes nothing.
 fn data() -> PathBuf {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/demo-data");
     let generator = std::env::current_exe().unwrap().with_file_name("../demo-data");

@@ -1,4 +1,4 @@
-//! The log of a service: lines contain the request and the worker that they are about.
+//! The log of a service: lines name the request and the worker that they concern.
 
 use serde_json::{Value, json};
 

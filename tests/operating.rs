@@ -1,4 +1,4 @@
-//! Files for operating flowrun: dashboards and alerts name metrics that exist, commands and paths that exist.
+//! The files in `docs/operating`: dashboards and alerts name metrics that exist, deployment files options that exist.
 
 use std::collections::BTreeSet;
 

@@ -33,7 +33,7 @@ async fn a_text_query_finds_the_most_similar_text() {
     assert!(first.as_str().unwrap().contains("the smile of a child"), "{first}");
     page.save_screenshot("search-text.png").await;
 
-    // A search for similar results; every control has an accessible name.
+    // The button of a result searches for similar ones.
     page.evaluate("document.querySelector('#results li:nth-child(2) .about button').click()").await;
     page.wait_until("document.querySelector('#query').innerText.startsWith('More like')").await;
     page.wait_until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
@@ -111,7 +111,7 @@ async fn a_flow_that_reads_pictures_offers_no_text_field_and_explains_errors() {
         "document.querySelector('#status').textContent.includes('Choose, drop or paste a picture')",
     )
     .await;
-    // A link of another time.
+    // A bookmark from a time when the flow searched texts.
     page.emulate_phone().await;
     page.navigate(&format!("http://{}/?q=roses", serving.addresses[0])).await;
     page.wait_until("document.querySelector('#status').textContent.includes('this flow expects pictures')")

@@ -123,7 +123,7 @@ fn a_malicious_model_crashes_only_its_trial_process() {
         [vec![8, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10, 16, 1], message(8, b"w")].concat();
     let graph = [message(2, b"g"), message(5, &huge)].concat();
     assert_rejected("", Some(&[vec![8, 8], message(7, &graph), message(8, &[16, 17])].concat()), 6, "");
-    // Damaged here and there: whatever becomes of it, it is an error or a model, and never the end of the flow.
+    // Damaged at several positions: the file may still be a valid model or cause an error, but must not crash the flow.
     let small = std::fs::read(models.join("small.onnx")).unwrap();
     let library = runtime_library().unwrap();
     let mut outcomes = String::new();

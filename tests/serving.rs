@@ -265,7 +265,7 @@ pub(crate) fn write_certificate(directory: &Path, name: &str) {
 }
 
 #[test]
-fn invalid_gateway_settings_are_reported_at_their_place() {
+fn invalid_gateway_settings_are_reported_at_their_position() {
     let flow = "jtype: Flow\nwith: {port: 70000, protocol: gprc}\nexecutors: [{name: a, uses: Pass}]\n";
     let (code, stderr) = failed_start(flow, &["serve", "flow.yml"]);
     assert_eq!(code, Some(2));
@@ -291,7 +291,7 @@ fn the_service_reports_not_ready_during_the_drain_delay_and_still_accepts_reques
 }
 
 #[test]
-fn a_client_without_tls_learns_that_the_port_has_it_and_the_other_way_round() {
+fn clients_report_that_only_one_side_uses_tls() {
     let directory = directory("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n");
     write_certificate(directory.path(), "a");
     let tls =

@@ -23,7 +23,7 @@ const STAGES: [&str; 13] = [
     "limits",
 ];
 
-/// Directories and files of `src` that may name executor crates, and which: all if the list is empty.
+/// Directories and files of `src` that may name executor crates, and the names of these crates; an empty list allows all.
 const EXECUTOR_CRATE_USERS: [(&str, &[&str]); 5] = [
     // The command line composes the program, the catalog lists the executor types.
     ("src/cli", &[]),
@@ -92,7 +92,7 @@ fn no_stage_imports_a_later_one() {
         let directory = Path::new("src").join(stage);
         let mut files = if directory.is_dir() { sources(&directory) } else { Vec::new() };
         files.extend(Some(directory.with_extension("rs")).filter(|file| file.is_file()));
-        assert!(!files.is_empty(), "{stage} is no module");
+        assert!(!files.is_empty(), "{stage} is not a module");
         for file in files {
             let text = std::fs::read_to_string(&file).unwrap();
             for name in names_after("crate::", &text) {

@@ -1,4 +1,4 @@
-//! Models of texts with unusual files: links, external weights, and inputs beyond token ids.
+//! Text models with unusual files: symbolic links, external weights, and inputs in addition to token ids.
 
 use std::path::Path;
 

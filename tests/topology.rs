@@ -104,7 +104,7 @@ fn sample_parameters(executor: &ExecutorType) -> Option<Value> {
         }
         "CLIPEncoder" | "KerasImageEncoder" | "ImageTorchEncoder" => json!({"stand_in": true}),
         "OnnxTextEncoder" => json!({"model_path": minilm()?.join("model.onnx")}),
-        // A Python class has no sample here: nothing but its child process knows its endpoints.
+        // The endpoints of a Python class are known only once its child process has started.
         "PythonExecutor" => return None,
         _ => json!({}),
     })

@@ -1,11 +1,14 @@
 """Benchmarks vector search in Python on the data of `bench_index data`: the newest version of FAISS, and the sharding scheme
 of FAISS guides. Each variant runs in a process of its own, so that its memory can be measured.
 
-    python index.py DIRECTORY [FACTORY] [PROBES] [RERANK]
+    python index.py DIRECTORY [FACTORY] [PROBES RERANK]
+
+FACTORY is an `index_factory` string. PROBES is `nprobe`, 0 for an index without inverted lists. RERANK is the number of
+candidates that are compared by exact distance, 0 for none.
 
 The scheme of the guides: vectors are distributed round-robin over ten files, each an `IDMap` around a flat index. A search
-queries every file and merges the results: loading one at a time (`one`), with four threads (`four`), or with five of ten
-files cached (`five`).
+queries every file and merges the results: files are loaded one at a time (`one`), by four threads (`four`), or by four
+threads with five of ten files cached (`five`).
 """
 
 import json

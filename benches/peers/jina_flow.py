@@ -2,7 +2,9 @@
 
     python jina_flow.py chain:COPIES|diamond|shards:COPIES|python:KIND PORT[,PORT] PROTOCOL[,PROTOCOL]
 
-Prints `ready SECONDS` once the flow is ready, measured from the start of this program.
+The first argument is the shape of the flow: a chain of COPIES pods that do nothing, a diamond of four such pods, one pod with
+COPIES shards that stores and searches vectors, or the executor of `upper_jina.py` (whatever KIND is). Prints
+`ready SECONDS` once the flow is ready, measured from the start of this program.
 """
 
 import sys

@@ -2,7 +2,9 @@
 
     FLOWRUN=… python3 overload.py FLOW DOCUMENT [SECONDS]
 
-The peak is the highest rate of closed loops; then open loops send requests at one, two and five times that rate.
+FLOW is a file, DOCUMENT a file of JSON lines, SECONDS the duration of each open loop (30). The peak is the highest rate of
+closed loops of 5 s; then open loops send requests at one, two and five times that rate. Prints a table of rates, latencies
+and memory.
 """
 
 import sys

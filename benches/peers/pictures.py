@@ -3,7 +3,8 @@
     FLOWRUN=… TIME_MODEL=… LIBRARY=… python pictures.py MODELS
 
 prints the cost per image: of the model alone, and from a JPEG file to its embedding, as wall time and as CPU time, which
-other programs on the machine affect less.
+other programs on the machine affect less. FLOWRUN is the program, TIME_MODEL the example `time_model`, LIBRARY the shared
+library of ONNX Runtime, and MODELS a directory that contains `mobilenet_v2.onnx`.
 """
 
 import json

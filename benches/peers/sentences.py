@@ -4,7 +4,8 @@
 
 With the argument, Python runs sentence-transformers; otherwise the same steps (tokenise, sort by length, batches of 32,
 masked mean, unit length) with the model on ONNX Runtime instead of torch. flowrun runs a flow over a file of JSON lines.
-Startup is excluded: for flowrun by taking the difference of a long and a short file.
+Startup is excluded: for flowrun by taking the difference of a long and a short file. MINILM is the directory of
+`model.onnx` and `tokenizer.json`, ORT_DYLIB_PATH the shared library of ONNX Runtime.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The child process of an executor: receives the start message and calls over a socket, and sends replies.
 
 A frame is the length of its body (u32), its kind (u8) and the number of the call (u64), all little-endian, and the body.
-The body of a call is 16 bytes with the deadline and the memory budget, which are not used here, and a `DataRequestProto`;
-the body of a reply is a `DataRequestProto`. Other bodies are JSON.
+The body of a call is 16 bytes with the remaining time and the memory budget, which are not used here, and a
+`DataRequestProto`; the body of a reply is a `DataRequestProto`. Other bodies are JSON or empty. The parent's side is
+`executors/process/src/parent`.
 """
 
 import contextvars
@@ -235,6 +236,7 @@ def serve(sock, start):
     except Exception as error:
         sock.sendall(json_frame(FAILED, start_failure(error, start["with"])))
         return
+    # Once per pod, not for every shard and replica.
     if start["runtime_args"].get("shard_id", 0) == start["runtime_args"].get("replica_id", 0) == 0:
         for sentence in adapter.unused:
             # Lines of standard error are warnings in the log.

@@ -20,7 +20,8 @@ class FieldError(TypeError):
 
 
 class Tensor:
-    """An array if numpy is not installed: bytes in C order, shape, and element type in numpy's notation (`<f4`)."""
+    """Array type of documents if numpy is not installed: bytes in C order, shape, and element type in numpy's notation
+    (`<f4`)."""
 
     __slots__ = ("buffer", "dtype", "shape")
 
@@ -231,8 +232,8 @@ def _is_dictionary(value):
 
 
 class _Kind:
-    """Kind of a field: a decoder of the values on the wire, an encoder, a factory of the default value, and a check of
-    values that are set, with the words for those that pass it."""
+    """Kind of a field: a decoder of the values on the wire, an encoder, a factory of the default value, a check of values
+    that are set, and the phrase for accepted values in error messages."""
 
     __slots__ = ("accepts", "default", "read", "wanted", "write")
 
@@ -330,7 +331,7 @@ _FIELDS = {
 class Document:
     """A document with the fields `id`, `text`, `blob`, `tensor`, `embedding`, `uri`, `mime_type`,
     `tags`, `scores`, `chunks`, `matches`, `weight`, `offset`, `location`, `modality`, `parent_id`, `granularity` and
-    `adjacency`."""
+    `adjacency`. Keyword arguments set fields; without `id` the document gets a random one."""
 
     __slots__ = ("_parts", "_raw", "_values")
 
@@ -360,7 +361,7 @@ class Document:
                 try:
                     out.append(kind.write(number, self._values[number]))
                 except FieldError:
-                    # Of a chunk or a match.
+                    # The error names the field of a chunk or a match.
                     raise
                 except (AttributeError, TypeError, ValueError, OverflowError, struct.error) as error:
                     raise self._wrong(name, kind, self._values[number]) from error
@@ -428,10 +429,10 @@ for _number, (_name, _) in _FIELDS.items():
 
 
 def read_documents(data):
-    """Decodes a list of documents."""
+    """Decodes a list of documents, a `DocumentArrayProto`."""
     return DocumentArray(Document.from_bytes(value) for field, _, value, _, _ in wire.fields(data) if field == 1)
 
 
 def write_documents(docs):
-    """Encodes a list of documents."""
+    """Encodes a list of documents as a `DocumentArrayProto`."""
     return b"".join(wire.block(1, doc.to_bytes()) for doc in docs)

@@ -1,4 +1,4 @@
-"""Exceptions with an error kind. Any other exception has the kind `executor`."""
+"""Exceptions with an error kind. A call that fails with any other exception has the kind `internal`."""
 
 
 class InputError(Exception):

@@ -76,7 +76,8 @@ class Executor:
         return path
 
     def fail(self, doc, error):
-        """Marks one document of the call as failed; the others are not affected. `error` is a text or an exception."""
+        """Marks one document of the current call as failed; the others are not affected. `error` is a text or an
+        exception; without a kind of its own, the error has the kind `input`."""
         FAILED.get()[doc.id] = {
             "executor": "",
             "kind": getattr(error, "kind", "input"),

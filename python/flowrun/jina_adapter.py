@@ -8,6 +8,7 @@ from .executor import origin_arguments
 from .unused import unused_settings
 
 DEFAULT = "/default"
+# Endpoint that Jina adds to every executor.
 DRY_RUN = "_jina_dry_run_"
 
 
@@ -130,8 +131,8 @@ class JinaAdapter:
         return method, arguments, docs
 
     def _for_each_doc(self, function, is_generator, schema, send):
-        """Wraps a method that takes one document in a method that takes all of them, and sends or collects what it
-        yields."""
+        """Wraps a method that takes one document in a method that takes all of them, and sends or collects the documents
+        that it yields."""
         executor = self.executor
         unwrapped = _unwrapped(function)
 

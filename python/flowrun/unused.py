@@ -47,8 +47,8 @@ def _constructor_parameters(cls, base):
 
 
 def _reads(function, keywords):
-    """Returns whether a constructor uses `**keywords` otherwise than to pass it to the constructor of its base class.
-    Without source code it is assumed to."""
+    """Returns whether a constructor uses `**keywords` for anything but passing it to the constructor of its base class; true
+    if there is no source code."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):

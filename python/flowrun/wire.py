@@ -33,7 +33,7 @@ def read_varint(data, position):
 
 
 def write_varint(number):
-    """Encodes an integer."""
+    """Encodes an integer, which must not be negative."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
@@ -45,7 +45,8 @@ def write_varint(number):
 
 
 def fields(data):
-    """Yields each field of a message as (number, wire type, value, start, end), with its byte range in `data`."""
+    """Yields each field of a message as (number, wire type, value, start, end), with its byte range in `data`. The value of
+    a varint is an integer, any other value is the encoded bytes."""
     position, end = 0, len(data)
     while position < end:
         start = position

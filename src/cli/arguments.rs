@@ -72,7 +72,7 @@ pub(super) enum Command {
     Graph(GraphOptions),
     /// List the built-in executors, or the parameters of one
     Executors(ExecutorsOptions),
-    /// Inspect, verify, copy, fill or compact an index that no flow has open
+    /// Inspect, verify, copy, fill or compact an index on disk
     Index(IndexOptions),
     /// Inspect a plugin library without executing it
     Plugin(PluginOptions),

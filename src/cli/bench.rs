@@ -151,7 +151,7 @@ async fn serve(path: &Path, token: Option<Token>) -> anyhow::Result<Server> {
     Ok(gateway::serve(gateway, &[(Ipv4Addr::LOCALHOST, 0).into()], None).await?)
 }
 
-/// Puts the load on the service at `address`. The test fails only if no request succeeded.
+/// Runs the load test against the service at `address`, and prints the report. The test fails only if no request succeeded.
 async fn measure(
     address: &str,
     token: Option<&Token>,

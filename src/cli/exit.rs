@@ -12,7 +12,7 @@ pub enum Exit {
     Failed,
     /// 2: wrong usage, or a flow file with errors.
     Usage,
-    /// 3: an executor was not ready in time.
+    /// 3: an executor was not ready within `timeout_ready`.
     NotReady,
     /// 4: requests in flight did not finish before the drain timeout, or a worker was still in a call whose requests had
     /// ended.

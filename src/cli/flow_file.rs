@@ -97,7 +97,7 @@ impl FlowFile {
         Ok(topology.ok_or_else(|| EarlyExit::reported(Exit::Usage))?)
     }
 
-    /// The result of a command, whose error has expressions instead of the values of variables.
+    /// Replaces the values of variables in the error of a command by their expressions.
     pub(super) fn hide_values<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         result.map_err(|error| match self.sources.variables.as_written(&message(&error)) {
             Cow::Borrowed(_) => error,
@@ -112,7 +112,8 @@ impl FlowFile {
     /// `least` and above.
     ///
     /// # Errors
-    /// [`Exit::Usage`] if an executor could not be started, [`Exit::NotReady`] if it was not ready in time.
+    /// [`Exit::Usage`] if an executor could not be started, [`Exit::NotReady`] if it was not ready within
+    /// `timeout_ready`.
     pub(super) async fn launch(
         &self,
         topology: &Topology,

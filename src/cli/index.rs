@@ -1,4 +1,5 @@
-//! `flowrun index`: maintenance of an index on disk that no flow has open.
+//! `flowrun index`: maintenance of an index on disk, without a flow. Commands that only read can run while a flow has the
+//! index open; those that change it are rejected then.
 //!
 //! The operations are those of [`flowrun_index::tool`]; this file connects them with object stores
 //! ([`flowrun_bucket`]) and with columnar files ([`flowrun_table`]).

@@ -46,7 +46,7 @@ pub(super) struct JobOptions {
 }
 
 impl JobOptions {
-    /// Returns whether there are options that apply to a batch job only.
+    /// Returns whether an option requests a batch job: input, an endpoint, an output file or request parameters.
     pub(super) fn is_given(&self) -> bool {
         self.patterns().next().is_some()
             || self.endpoint.is_some()

@@ -22,7 +22,7 @@ pub(super) struct ListenOptions {
     /// Port to listen on; may be repeated; 0 picks a free one. Each port serves gRPC, HTTP and WebSocket.
     #[arg(long, value_name = "PORT")]
     port: Vec<u16>,
-    /// Port that serves `/live`, `/ready` and `/metrics` alone, with connections of its own.
+    /// Port that serves `/live`, `/ready` and `/metrics` alone, with its own limit on connections.
     #[arg(long, value_name = "PORT")]
     health_port: Option<u16>,
     /// Address to listen on.
@@ -53,7 +53,8 @@ impl ListenOptions {
         self.drain_delay.unwrap_or_default()
     }
 
-    /// Tokens that clients must send one of: that of the command line or environment, and those of the flow.
+    /// Tokens of the service, one of which every request must carry: the token of the command line or environment, and the
+    /// tokens of the flow.
     pub(super) fn tokens(&self, gateway: &GatewaySpec) -> anyhow::Result<Tokens> {
         let own = token(self.token_file.as_deref())?.map(|token| (token, Role::Admin));
         let of_flow = gateway.tokens.iter().map(|spec| Ok((token_of_flow(spec)?, spec.role)));
@@ -78,7 +79,7 @@ impl ListenOptions {
         ports.iter().map(|port| self.address(*port, gateway)).collect()
     }
 
-    /// Address to serve the health alone, if any.
+    /// Address of the port for health and metrics alone, if any.
     pub(super) fn health_address(&self, gateway: &GatewaySpec) -> anyhow::Result<Option<SocketAddr>> {
         self.health_port.or(gateway.health_port).map(|port| self.address(port, gateway)).transpose()
     }

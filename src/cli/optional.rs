@@ -52,6 +52,7 @@ mod without_buckets {
     pub(crate) enum Bucket {}
 
     impl Bucket {
+        /// Fails: this build has no object stores. The other methods cannot be called without a value.
         pub(crate) fn open(_address: &str) -> anyhow::Result<Self> {
             Err(super::missing("buckets"))
         }
@@ -65,7 +66,7 @@ mod without_buckets {
         }
     }
 
-    /// Whether a text is the address of a bucket rather than a path.
+    /// True if a text is the address of a bucket rather than a path.
     pub(crate) fn is_address(text: &str) -> bool {
         text.contains("://")
     }
@@ -93,10 +94,11 @@ pub(super) mod table {
         Err(super::missing("tables"))
     }
 
-    /// A writer of tables, of which this build has none: the type has no values.
+    /// A writer of tables, which this build cannot create: the type has no values.
     pub(crate) enum Writer {}
 
     impl Writer {
+        /// Fails: this build writes no tables. The other methods cannot be called without a value.
         pub(crate) fn create(_path: &Path) -> anyhow::Result<Self> {
             Err(super::missing("tables"))
         }

@@ -126,7 +126,7 @@ fn list(addresses: &[SocketAddr]) -> String {
 }
 
 /// Waits for a signal, reports the service as not ready for `delay`, then drains requests in flight. A second signal exits
-/// at once. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
+/// immediately. With `exit_on_hang`, a worker that hangs ends the service like a signal, without the delay.
 async fn run_until_stopped(
     server: Server,
     signals: Signals,
@@ -156,7 +156,7 @@ async fn run_until_stopped(
     Ok(if hung { Exit::Hung } else { exit })
 }
 
-/// Directories that documents of clients may name files in: those that the flow declares, and those of its input.
+/// Directories whose files the documents of clients may name: the `files` of the flow, and the directories of its input.
 fn readable_directories(topology: &Topology) -> Vec<PathBuf> {
     let inputs = topology.job.input.iter().map(|input| job::directory_of(input));
     topology.gateway.files.iter().cloned().chain(inputs).collect()

@@ -28,7 +28,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Replaces the default handlers, which would end the program at once. Must be called within tokio.
+    /// Replaces the default handlers, which would end the program immediately. Must be called within tokio.
     pub(super) fn take() -> std::io::Result<Self> {
         for kind in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()] {
             let mut ignored = signal(kind)?;
@@ -114,7 +114,11 @@ pub(super) fn exit_of_drained(drained: &DrainReport, signal: Option<Exit>) -> Ex
             WorkerExit::Abandoned(message) => {
                 tracing::error!("{message}; it was not waited for, and its executor was not closed");
             }
-            worker => tracing::error!("a worker failed while stopping: {worker:?}"),
+            WorkerExit::CloseFailed(error) => {
+                tracing::error!("an executor could not be closed, so its last data may be missing: {error}");
+            }
+            WorkerExit::Failed(reason) => tracing::error!("a worker failed: {reason}"),
+            WorkerExit::Completed => {}
         }
     }
     match signal {

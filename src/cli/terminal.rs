@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-/// When messages have colours.
+/// Use of colours in messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorChoice {
     /// On a terminal, unless NO_COLOR is set or TERM is `dumb`.

@@ -44,7 +44,7 @@ impl Client {
         Ok(Self { channel, token })
     }
 
-    /// Lists the endpoints of the service. `/default` stands for all that are not named.
+    /// Lists the endpoints of the service. `/default` means that it handles every other endpoint, too.
     ///
     /// # Errors
     /// Fails if the service does not list its endpoints, or the connection was lost.

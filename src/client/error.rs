@@ -18,7 +18,7 @@ pub enum ClientError {
     /// The token is not a valid header value.
     #[error("the token contains characters that are not allowed in a header")]
     Token,
-    /// The server rejected the request, or ended the stream before reading it.
+    /// The server rejected the request, or ended the stream before replying to it.
     #[error("rejected ({}): {message}", code_name(*code))]
     Rejected {
         /// gRPC status code.

@@ -2,8 +2,8 @@
 //!
 //! A [`Client`] is a connection. It sends unary calls ([`Client::send`]); a [`RequestStream`] on it is a bidirectional
 //! stream with many requests in flight, whose replies arrive in any order. [`Load`] is the load generator of `flowrun
-//! bench`. The client never retries: only its caller knows whether a request is safe to repeat, and [`ClientError`]
-//! reports whether the flow may have seen it.
+//! bench`. The client never retries: only its caller knows whether a request is safe to repeat. [`ClientError`]
+//! distinguishes rejected requests from those whose connection was lost and those that failed in the flow.
 
 mod connection;
 mod error;

@@ -87,7 +87,7 @@ impl RequestStream {
         Ok(decode_reply(self.send_message(message).await?)?)
     }
 
-    /// Like [`send`](Self::send), for an encoded message. The reply is not checked for failure.
+    /// Like [`send`](Self::send), for a request in its protobuf form. The reply is not checked for failure.
     pub(super) async fn send_message(
         &self,
         mut message: DataRequestProto,

@@ -119,7 +119,8 @@ codes! {
     MisplacedKey = "F214", "misplaced-key", Warning;
     /// A driver of Jina 0.x or 1.x has no equivalent.
     UnsupportedDriver = "F215", "unsupported-driver", Error, blocks_run;
-    /// A path was found in the working directory, not in the directory of the file that names it.
+    /// A path was found in the working directory, not in the directory of the file that names it; or the reverse, if a variable
+    /// supplies its beginning.
     PathFromWorkingDirectory = "F216", "path-from-working-directory", Note;
     /// A condition on documents is not valid in docarray's query language.
     BadCondition = "F217", "bad-condition", Error;
@@ -182,7 +183,7 @@ codes! {
 
     /// An executor failed to start.
     NotStarted = "F501", "not-started", Error;
-    /// An executor was not ready in time.
+    /// An executor was not ready within `timeout_ready`.
     NotReady = "F502", "not-ready", Error;
     /// An encoder's embeddings have another length than the indexer downstream expects.
     DimensionMismatch = "F503", "dimension-mismatch", Error;
@@ -194,7 +195,7 @@ codes! {
     PluginNull = "F512", "plugin-null", Error;
     /// A plugin's entry function panicked.
     PluginPanicked = "F513", "plugin-panicked", Error;
-    /// A plugin's entry function did not return in time.
+    /// A plugin's entry function did not return within its time limit.
     PluginHung = "F514", "plugin-hung", Error;
 
     /// The batch job has no input, or the input matches no file.

@@ -26,7 +26,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// Description: a fragment in lower case.
     pub message: String,
-    /// Locations. Line and column of the diagnostic are those of the first; empty when no file is concerned.
+    /// Locations; empty when no file is concerned. Line and column of the diagnostic are taken from the first one.
     pub labels: Vec<Label>,
     /// Corrections: what to type, one line each.
     pub help: Vec<String>,
@@ -49,7 +49,7 @@ impl Diagnostic {
         Self::new(code, message).label(span, "")
     }
 
-    /// Adds a location.
+    /// Adds a location, with a remark on it, or an empty text.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
@@ -107,7 +107,7 @@ impl Report {
         self.policy
     }
 
-    /// Adds a diagnostic. Duplicates, as from a file that two pods use, count once. Beyond [`DIAGNOSTICS_MAX`], the most
+    /// Adds a diagnostic. Duplicates, for example from a file that two pods use, count once. Beyond [`DIAGNOSTICS_MAX`], the most
     /// severe ones are kept.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         let lenient = self.policy.lenient && diagnostic.code.accepted_by_jina();

@@ -1,7 +1,7 @@
-//! Values of variables in flow files, which are shown as the expressions that they come from.
+//! Replaces the values of variables in printed text by the expressions that they come from.
 //!
 //! A flow file may take a token or a password from a variable, and any message may quote any text of the file. Values are
-//! therefore replaced where text is printed: in reports, errors, normal forms and drawings, not where it is made.
+//! therefore replaced where text is printed (reports, errors, normal forms and drawings), not where it is produced.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ impl VariableTexts {
     /// Adds a value and the expression that it comes from, such as `${TOKEN}` or `Bearer ${TOKEN}`.
     pub fn insert(&mut self, value: &str, written: &str) {
         self.insert_text(value, written);
-        // As it stands in a message that quotes it.
+        // The escaped form, as in a message that quotes the value with `{:?}`.
         self.insert_text(&value.escape_debug().to_string(), written);
     }
 

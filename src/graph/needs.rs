@@ -6,10 +6,11 @@ use super::flow_graph::Vertex;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, did_you_mean};
 use crate::spec::{FlowSpec, Needs};
 
-/// A vertex that a pod needs, with the location of its name; `None` when the need is implied.
+/// A vertex that a pod needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
     pub(super) vertex: Vertex,
+    /// Location of its name; `None` when the need is not written in the file.
     pub(super) span: Option<Span>,
 }
 

@@ -92,8 +92,8 @@ impl Walk {
     }
 }
 
-/// Names in a directory, and whether each is a directory itself. Links to directories are none, because they may form a
-/// cycle.
+/// Names in a directory, each with `true` if it is a directory. Symbolic links do not count as directories, because they may
+/// form a cycle.
 fn entries(directory: &Path) -> Vec<(std::ffi::OsString, bool)> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();

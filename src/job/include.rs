@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ::glob::{MatchOptions, Pattern};
 
-/// Names match in any case: cameras write `IMG_1.JPG`.
+/// Matching is case-insensitive: cameras write `IMG_1.JPG`.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: false,
     require_literal_separator: false,

@@ -46,7 +46,7 @@ impl Input {
 pub struct Located {
     /// The sources, sorted by name.
     pub inputs: Vec<Input>,
-    /// Number of files that were found and skipped: those that are not included, and JSON lines in directories.
+    /// Number of files that were found and skipped: files that `include` does not select, and JSON-lines files in directories.
     pub skipped: usize,
 }
 
@@ -107,10 +107,9 @@ pub enum InputError {
 }
 
 /// Returns the sources of a pattern: standard input for `-`; a file; a directory and everything in it, recursively; or a
-/// glob pattern with `*`, `?`, `[…]` or `**`. Of the files of directories and glob patterns, only those that `include`
-/// selects.
+/// glob pattern with `*`, `?`, `[…]` or `**`. A file of a directory or glob pattern is a source only if `include` selects it.
 ///
-/// A file with the extension `.jsonl` or `.ndjson`, in any case, also followed by `.gz`, has one document per line; any
+/// A file with the extension `.jsonl` or `.ndjson` (case-insensitive), also followed by `.gz`, has one document per line; any
 /// other file is one document. In directories JSON-lines files are skipped, because there they contain metadata of the
 /// other files. Names need not be UTF-8.
 ///
@@ -195,7 +194,7 @@ fn source(path: PathBuf) -> Input {
     if has_extension(&name, &["jsonl", "ndjson"]) { Input::JsonLines(path) } else { Input::File(path) }
 }
 
-/// True if the extension of `path` is one of these, in any case.
+/// True if the extension of `path` is one of these (case-insensitive).
 pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     path.extension().is_some_and(|own| extensions.iter().any(|extension| own.eq_ignore_ascii_case(extension)))
 }

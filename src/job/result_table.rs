@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use super::count::counted;
 use super::table_style::TABLE_STYLE;
 
-/// Maximum number of documents in the table, and of matches per document.
+/// Maximum number of documents in the table.
 const DOCUMENTS_MAX: usize = 12;
+/// Maximum number of matches per document.
 const MATCHES_MAX: usize = 5;
 /// Maximum length of a text in the table, in characters.
 const TEXT_CHARACTERS_MAX: usize = 100;
@@ -21,8 +22,9 @@ const TEXT_CHARACTERS_MAX: usize = 100;
 pub(super) struct ResultTable {
     rows: Vec<[String; 4]>,
     documents: usize,
-    /// Number of matches with a score, and of those whose score is a distance.
+    /// Number of matches with a score.
     scored: usize,
+    /// Number of matches whose score is a distance.
     distances: usize,
     results: Map<String, Value>,
 }

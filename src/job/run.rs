@@ -29,7 +29,7 @@ impl RequestTarget for Flow {
     }
 }
 
-/// Number of batches that are read before a request of them can be sent.
+/// Number of batches that are read before there is capacity to send them.
 const BATCHES_AHEAD: usize = 2;
 
 /// Specification of a batch job.

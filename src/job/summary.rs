@@ -43,7 +43,7 @@ pub struct Summary {
     pub succeeded: usize,
     /// Number of input documents that failed or could not be read.
     pub failed: usize,
-    /// Number of files that were found and not read, because they are not included.
+    /// Number of files that were found and not read: see [`Located::skipped`](super::Located::skipped).
     pub skipped: usize,
     /// The first [`JOB_FAILURES_MAX`] failures, in the order of the input.
     failures: Vec<Failure>,

@@ -1,7 +1,7 @@
 //! Roles of tokens, and the role that an endpoint needs by its name.
 //!
-//! Names decide only where there is a convention. For other endpoints the descriptions of executors decide, in
-//! `gateway::flow_info`.
+//! Names decide only where there is a convention. For other endpoints, `gateway::flow_info` decides by the descriptions of
+//! executors.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Endpoints that replace or copy all stored data, by their first path segment.
+/// Endpoints that delete, replace or copy all stored data, by their first path segment.
 const ADMIN: [&str; 3] = ["clear", "restore", "backup"];
 
 /// Endpoints that change stored data or write files, by their first path segment. An HTTP `GET` must not change anything
@@ -49,7 +49,7 @@ const WRITING: [&str; 17] = [
 /// Endpoints that read, by convention of Jina's executors.
 const READING: [&str; 8] = ["/search", "/get", "/list", "/count", "/status", "/filter", "/encode", "/rank"];
 
-/// Role that an endpoint needs by its name; `None` if the name does not tell its effect.
+/// Role that an endpoint needs by its name; `None` if the name does not reveal its effect.
 pub fn role_by_name(endpoint: &str) -> Option<Role> {
     let segment = endpoint.trim_start_matches('/').split('/').next().unwrap_or_default();
     let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(segment));

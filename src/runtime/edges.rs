@@ -3,7 +3,7 @@
 //! There is no task between pods. The thread that finishes a part carries it on: through joins, past pods that do not
 //! handle it, through inline executors, up to the channel of the next worker. Channels have a slot for every credit, so
 //! sending never waits. A [`PodInput`] owns the sending ends of its pod's channels and is owned by the workers of the pods
-//! before it; when those end, the channels close, and so the end of the input travels through the flow.
+//! before it; when those end, the channels close. Thus closing propagates through the flow.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +32,7 @@ pub(super) struct PodInput {
     pub(super) endpoints: Endpoints,
     /// Choice of shards by endpoint.
     pub(super) polling: PollingTable,
+    /// Contents of the shards, and placement of documents.
     pub(super) shards: PodShards,
     /// One channel per shard.
     pub(super) channels: Vec<PartSender>,
@@ -70,7 +71,7 @@ struct Arrival {
 }
 
 impl PodOutput {
-    /// Takes over the result of a worker: merges it with those of the other shards, then sends it on.
+    /// Takes over the result of a worker: merges it with the results of the other shards, then sends it to the next pods.
     pub(super) fn deliver(&self, Part { request, content, slot, .. }: Part) {
         if let Some(content) = self.merge_shards(&request, content, slot) {
             self.send(&request, content);
@@ -98,8 +99,8 @@ impl PodOutput {
         Some(merged)
     }
 
-    /// Fails the request at once if its time is over in this pod. Other branches and shards, which may take longer, are not
-    /// waited for.
+    /// Fails the request immediately if its time limit was exceeded in this pod. Other branches and shards,
+    /// which may take longer, are not waited for.
     fn end_expired(&self, request: &InFlightRequest, content: &Content) {
         let expired = content.error.as_ref().filter(|error| error.error.kind() == ErrorKind::Expired);
         if let Some(error) = expired.filter(|_| self.leads_to_exit) {
@@ -178,7 +179,7 @@ impl PodOutput {
 }
 
 impl PodInput {
-    /// Joins the part with those of the other inputs. Returns the merged content when it was the last.
+    /// Joins the part with the parts of the other inputs. Returns the merged content when it was the last.
     fn join(&self, request: &InFlightRequest, input: usize, content: Content) -> Option<Content> {
         if self.inputs <= 1 {
             return Some(content);
@@ -187,7 +188,7 @@ impl PodInput {
         Some(request.merge(parts, MergePolicy { join: self.join, ..MergePolicy::default() }))
     }
 
-    /// Returns `true` when the request does not concern this executor, or no executor any more.
+    /// Returns `true` when the request is not meant for this executor, or has failed or was cancelled.
     fn skips(&self, request: &InFlightRequest, content: &Content) -> bool {
         if content.error.is_some() || request.is_cancelled() {
             return true;
@@ -250,7 +251,7 @@ impl PodInput {
         })
     }
 
-    /// Sends a part that no worker has to process to the next pods, once those of the other shards are there.
+    /// Sends a part that no worker has to process to the next pods, once the parts of the other shards have arrived.
     fn pass_on(&self, request: &Arc<InFlightRequest>, part: Part, arrivals: &mut Vec<Arrival>) {
         if let Some(content) = self.output.merge_shards(request, part.content, part.slot) {
             self.output.spread(request, content, arrivals);

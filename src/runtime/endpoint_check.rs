@@ -28,6 +28,7 @@ pub(crate) struct EndpointCheck {
 }
 
 impl EndpointCheck {
+    /// The check for a flow whose pods handle these endpoints.
     pub(super) fn new<'a>(pods: impl IntoIterator<Item = &'a Endpoints>) -> Self {
         let mut check = Self::default();
         for endpoints in pods {
@@ -39,7 +40,7 @@ impl EndpointCheck {
         check
     }
 
-    /// The check for endpoints as a service lists them: `/default` stands for all that are not named.
+    /// The check for endpoints as a service lists them. `/default` means that it handles every other endpoint, too.
     pub(crate) fn of_service(endpoints: Vec<String>) -> Self {
         let (any, named): (Vec<String>, Vec<String>) =
             endpoints.into_iter().filter(|name| name.starts_with('/')).partition(|name| name == ANY_ENDPOINT);

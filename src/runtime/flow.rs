@@ -19,8 +19,10 @@ use crate::spec::WhenFull;
 pub struct Flow {
     /// Edges to the first pods. Taking it closes their channels once the requests inside have left.
     pub(super) entrance: Mutex<Option<Arc<PodOutput>>>,
+    /// One permit (a *credit*) for each request that may be inside. Closed when the flow is.
     pub(super) credits: Arc<Semaphore>,
     pub(super) when_full: WhenFull,
+    /// Time limit of every request; `None` for no limit.
     pub(super) timeout: Option<Duration>,
     /// Bytes that the documents of one request may occupy at any point of the flow.
     pub(super) request_bytes_max: usize,
@@ -28,6 +30,7 @@ pub struct Flow {
     pub(super) restores_order: bool,
     pub(super) counters: Arc<RequestCounters>,
     pub(super) endpoint_check: EndpointCheck,
+    /// The pods, in the order of the topology.
     pub(super) pods: Vec<RunningPod>,
     pub(super) watchdog: Watchdog,
     /// Exit state of each worker; taken by the first call of `drain`.
@@ -37,12 +40,14 @@ pub struct Flow {
 /// Observable state of a running pod.
 pub(super) struct RunningPod {
     pub(super) name: Arc<str>,
+    /// Number of workers.
     pub(super) workers: usize,
+    /// Endpoints that the executor handles.
     pub(super) endpoints: Endpoints,
     pub(super) metrics: Arc<PodMetrics>,
     /// Metrics that the executors report, with the shard number.
     pub(super) executor_metrics: Vec<(usize, Metrics)>,
-    /// Health that the executors report, and that of the workers.
+    /// Health that the executors report, and health of the workers by the watchdog.
     pub(super) health: Vec<Health>,
 }
 

@@ -1,12 +1,14 @@
 //! Stage 5, launch: turns a [`Topology`](crate::topology::Topology) into a running [`Flow`].
 //!
-//! A flow accepts requests and returns exactly one outcome for each. Inside, workers take parts of requests from bounded
-//! channels, call their executors and pass the results on to the next channel. Every channel has one slot per credit, so
-//! a request waits only at the entrance, and nothing inside the flow can block forever.
+//! A flow accepts requests and returns exactly one outcome for each. Inside, a request consists of *parts*: its documents, or
+//! a copy or share of them, on their way along one edge or to one shard. Workers take parts from bounded channels, call
+//! their executors and pass the results on to the next channel. A request inside holds a *credit*, and every channel has
+//! one slot per credit, so a request waits only at the entrance, and nothing inside the flow can block forever.
 //!
 //! Layers; each imports only earlier ones: `metrics` (counters), `request` (one request, its documents and
 //! its outcome), `routing` (which shard receives which documents), `worker` (calls of executors), `edges` (the path from
-//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete executors nor the network.
+//! one pod to the next), `watchdog` (calls that do not end), `flow` and `launch`. This module knows neither concrete
+//! executors nor the network.
 
 mod edges;
 mod endpoint_check;

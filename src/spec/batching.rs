@@ -56,7 +56,7 @@ impl BatchingTable {
         }
     }
 
-    /// Overrides the entries that `other` has too.
+    /// Adds the entries of `other`, which override existing ones.
     pub(crate) fn override_with(&mut self, other: Self) {
         self.by_endpoint.extend(other.by_endpoint);
         self.default = other.default.or(self.default);

@@ -8,7 +8,7 @@ pub(super) trait Word: Copy + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
-/// Handling of a request that arrives while all credits are in use.
+/// Handling of a request that arrives while all credits are in use: `prefetch` requests are inside the flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum WhenFull {
     /// It waits for a credit.

@@ -14,7 +14,7 @@ pub struct Condition {
     pub filter: Filter,
     /// The JSON from which the filter was parsed.
     pub source: Value,
-    /// The condition as written.
+    /// The condition as written, with expressions instead of the values of variables.
     pub written: Value,
 }
 

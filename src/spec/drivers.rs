@@ -14,11 +14,12 @@ enum Translation {
     Call(Option<&'static str>, String),
     /// A call of a built-in executor: class, parameters and access paths.
     Builtin(&'static str, Value, String),
-    /// No step: the runtime does the work in any case, or there is none.
+    /// No step: the runtime does this work itself, or there is nothing to do.
     NoStep,
 }
 
-/// The step of a driver, if it needs one. `component` is the position of the component that it calls.
+/// The step of a driver, if it needs one. `component` is the position of the component that it calls. `None`, and a report,
+/// when flowrun does not support the driver.
 pub(super) fn step(
     driver: &str,
     with: &Value,

@@ -1,4 +1,4 @@
-//! The executor of a pod, as its YAML specifies it. Finding the class is the business of a later stage.
+//! The executor of a pod, as its YAML specifies it. A later stage finds the class.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,8 @@ pub enum Uses {
 }
 
 impl Uses {
-    /// The executor that calls the remote one at `addresses`, its replicas. `spans` are those of the key and its value.
+    /// The built-in executor that calls a remote executor, whose replicas are at `addresses`. `written` are the addresses with
+    /// expressions instead of the values of variables, `spans` those of the key and its value.
     pub(super) fn remote(
         addresses: Vec<String>,
         written: Vec<String>,

@@ -106,8 +106,8 @@ pub(super) fn override_with(
 
 /// The calls of an executor without `requests:`.
 ///
-/// A simple executor is called with every request as it is. Of the compound ones Jina gives indexers of vectors and
-/// documents (`ChunkIndexer`, …) handlers of their own; all other executors call their components in order.
+/// A simple executor is called with every request as it is. Jina gives compound indexers of vectors and documents
+/// (`ChunkIndexer`, …) handlers of their own; every other compound executor calls its components in order.
 fn default_requests(spec: &ExecutorSpec) -> Requests {
     if spec.components.is_empty() {
         return Requests::default();

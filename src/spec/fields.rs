@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
                     report.push(Diagnostic::at(Code::WithoutEffect, key.span, message));
                 }
             }
-            // Without the key, results are the same in Jina.
+            // An absent or false value does not change results in Jina either.
             Support::ChangesResults(_) if value.is_null() || flag(value, self.schema) == Some(false) => {}
             Support::ChangesResults(difference) => {
                 let message = format!("`{}` has no effect: {difference}", row.name);

@@ -18,13 +18,13 @@ pub struct FlowSpec {
     pub name: String,
     /// Span of the whole flow.
     pub span: Span,
-    /// Requests in flight between entering and leaving the gateway (credits).
+    /// Number of requests inside the flow at a time. Each of them holds a *credit*.
     pub prefetch: usize,
     /// Handling of a request while all credits are in use.
     pub when_full: WhenFull,
-    /// Time limit of a request.
+    /// Time limit of a request; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// Ends a served flow once a call is not expected to return.
+    /// Ends a served flow once a call is not expected to return (see [`GIVE_UP_FACTOR`](crate::limits::GIVE_UP_FACTOR)).
     pub exit_on_hang: bool,
     /// Settings for running the flow as a batch job.
     pub job: JobSpec,
@@ -36,7 +36,7 @@ pub struct FlowSpec {
     pub pods: Vec<PodSpec>,
 }
 
-/// Settings for running a flow as a batch job over some input.
+/// Settings for running a flow as a batch job over some input. Options of the command line override them.
 #[derive(Clone, Debug, Default)]
 pub struct JobSpec {
     /// Files, directories or glob patterns.

@@ -30,10 +30,10 @@ pub struct GatewaySpec {
     pub description: Option<String>,
     /// Origins of the web pages that may call the service.
     pub cors: Cors,
-    /// Host names of requests that are accepted in addition to loopback names, while the flow is served on loopback
-    /// without a token.
+    /// Names that are accepted in the `Host` header in addition to `localhost`, loopback addresses and [`host`](Self::host);
+    /// `*` accepts any. They apply only while the flow is served on loopback without a token.
     pub allowed_hosts: Vec<String>,
-    /// Tokens of clients, in addition to that of the command line.
+    /// Tokens of clients, in addition to the token of `--token-file` or FLOWRUN_TOKEN.
     pub tokens: Vec<TokenSpec>,
     /// True if `/index`, `/search`, `/update` and `/delete` are refused, except at paths of [`exposed`](Self::exposed).
     pub no_crud_endpoints: bool,
@@ -58,7 +58,7 @@ pub struct GatewaySpec {
 pub struct TracesSpec {
     /// True exports traces, false does not; if absent, the `OTEL_…` environment variables decide.
     pub enabled: Option<bool>,
-    /// Address of the collector; if absent, the `OTEL_…` environment variables set it.
+    /// Address of the collector, used only if `enabled` is true; if absent, the `OTEL_…` environment variables set it.
     pub host: Option<String>,
     /// Port of the collector at `host`; 4317 if absent.
     pub port: Option<u16>,
@@ -76,7 +76,7 @@ pub struct TlsFiles {
 /// Protocols of clients. Every port serves all of them.
 const PROTOCOLS: [&str; 3] = ["GRPC", "HTTP", "WEBSOCKET"];
 
-/// Reads the settings of the gateway among those of the flow.
+/// Reads the settings of the gateway from the flow's `with:`.
 pub(super) fn gateway(with: &Fields<'_>, reader: &mut Reader<'_>) -> GatewaySpec {
     check_protocols(with, reader);
     let owned = |text: Spanned<&str>| text.value.to_owned();

@@ -108,6 +108,7 @@ macro_rules! value_type {
         pub(super) enum $type {}
 
         impl Key<$type> {
+            /// A supported key. The numbers, if any, are the bounds of the value, both included.
             pub(super) const fn $constructor(
                 name: &'static str,
                 $($bound: usize,)*
@@ -164,7 +165,8 @@ value_type!(
     List, list() = ValueKind::List, &'a [Node], items
 );
 
-/// An integer up to a bound, or -1; passed on as it is.
+/// An integer from 0 to a bound, or -1 for the default. Its value becomes a parameter of the remote executor; see
+/// [`remote`](super::remote).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CountOrDefault {}
 
@@ -177,6 +179,7 @@ pub(super) struct Choice<W>(PhantomData<W>);
 pub(super) enum AnyNode {}
 
 impl Key<CountOrDefault> {
+    /// A supported key; `most` is the largest value.
     pub(super) const fn count_or_default(
         name: &'static str,
         most: usize,
@@ -188,6 +191,7 @@ impl Key<CountOrDefault> {
 }
 
 impl<W: Word> Key<Choice<W>> {
+    /// A supported key, whose values are the words of `W`.
     pub(super) const fn choice(name: &'static str, documentation: &'static str) -> Self {
         let value = ValueKind::Choice(words::<W>);
         Self { row: KeyRow::supported(name, value, documentation), value: PhantomData }
@@ -195,7 +199,7 @@ impl<W: Word> Key<Choice<W>> {
 }
 
 impl Key<AnyNode> {
-    /// `values` describes the accepted values in words.
+    /// A supported key; `values` describes the accepted values in words.
     pub(super) const fn any(name: &'static str, values: &'static str, documentation: &'static str) -> Self {
         Self { row: KeyRow::supported(name, ValueKind::Any(values), documentation), value: PhantomData }
     }

@@ -72,7 +72,7 @@ fn entries(pods: Option<&Node>) -> Vec<(Option<&Node>, &Node)> {
     }
 }
 
-/// Reports keys under `metas:` of a flow, which Jina does not read, and those that belong under `with:`.
+/// Reports the keys under a flow's `metas:`, which Jina does not read. The help for a known key is to move it under `with:`.
 fn note_misplaced(metas: Option<&Node>, reader: &mut Reader<'_>) {
     for (key, _) in metas.and_then(Node::mapping).into_iter().flat_map(|mapping| mapping.iter()) {
         let name = key.key_text();
@@ -134,7 +134,7 @@ fn remote_unsupported(fields: &Fields<'_>) -> Option<Spanned<String>> {
 
 /// Reads `replicas`, `parallel`, `polling` and `separated_workspace`.
 ///
-/// Jina 0.x has one kind of copies: those with a workspace each, and those polled `all`, are shards here; all
+/// Jina 0.x has one kind of copies. Copies with a workspace each, and copies that are polled `all`, are shards here; all
 /// other copies are replicas. In the list form `parallel` are shards and `replicas` are replicas.
 fn read_copies(pod: &mut PodSpec, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     let polling = fields.get(&POLLING);

@@ -1,7 +1,7 @@
 //! The normal form: a flow in one dialect of YAML, whatever dialect its file is in.
 //!
-//! It omits defaults, leaves expressions as written, and includes the content of executors' files. Drivers become lists
-//! of calls, for human readers.
+//! It omits defaults, the gateway's settings and plugin directories, leaves expressions as written, and includes the content
+//! of executors' files. Drivers become lists of calls, for human readers.
 
 use std::path::Path;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Report, Sources, Span};
 use crate::yaml::{Origin, Scalar};
 
-/// Resolves the path in `scalar`, at `span`. `-`, for standard input or output, is left as it is.
+/// Resolves the path in `scalar`, at `span`. `-`, for standard input or output, is returned unchanged.
 pub(super) fn resolve(scalar: &Scalar, span: Span, sources: &Sources) -> PathBuf {
     if scalar.text == "-" {
         return PathBuf::from("-");

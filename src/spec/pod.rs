@@ -50,7 +50,7 @@ pub struct PodSpec {
     pub when: Option<Condition>,
     /// Merge policy of a join.
     pub join: Join,
-    /// It is fed but not waited for.
+    /// It receives requests, but replies do not wait for it.
     pub floating: bool,
     /// It is a side branch: pods without `needs` do not follow it.
     pub is_inspect: bool,
@@ -58,7 +58,7 @@ pub struct PodSpec {
     pub remote_unsupported: Option<Spanned<String>>,
     /// Directory for its data, if the pod or its flow sets one.
     pub workspace: Option<PathBuf>,
-    /// Time limit of one call, in addition to the request's deadline.
+    /// Time limit of one call, in addition to the request's deadline; `None` for no limit.
     pub timeout_send: Option<Duration>,
     /// Opens stored data read-only.
     pub read_only: bool,
@@ -105,7 +105,7 @@ pub enum Needs {
     AllLeaves,
 }
 
-/// Merge policy of the parts of a request.
+/// Merge policy of a request that arrives in several parts: at a join one per needed pod, after a pod one per shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Join {
     /// Documents of the same id are merged field by field; the first part in the order of `needs` wins.
@@ -124,6 +124,7 @@ pub(super) struct Defaults<'a> {
     pub(super) workspace: Option<&'a Node>,
     pub(super) python: Option<&'a Node>,
     pub(super) env: Option<&'a Node>,
+    /// `Some(None)` for no limit.
     pub(super) timeout_ready: Option<Option<Duration>>,
 }
 
@@ -194,8 +195,8 @@ fn python(node: Option<&Node>, set_on_pod: bool, reader: &Reader<'_>) -> Option<
     Some(PythonSpec { written: Spanned::new(scalar.text.clone(), node.span), path, set_on_pod })
 }
 
-/// The flow's variables, overridden by the pod's. Spans are those of the pod's variables only: a variable of the flow
-/// that a pod cannot use is no mistake of that pod.
+/// The flow's variables, overridden by the pod's. Only variables of the pod have spans, since a variable of the flow that a
+/// pod cannot use is no mistake of that pod.
 fn env(flow: Option<&Node>, pod: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Parameters {
     let mut variables = Parameters::read_variables(flow, span, reader.report);
     variables.spans.clear();
@@ -221,9 +222,14 @@ fn stage(fields: &Fields<'_>, key: &Key<AnyNode>, reader: &mut Reader<'_>) -> Op
     (!passes).then_some(executor)
 }
 
-/// Reads `uses` and `py_modules`. Jina's merging resources are join policies here, not executors.
-pub(super) fn executor(fields: &Fields<'_>, name: Span, reader: &mut Reader<'_>) -> (Spanned<Uses>, Join) {
-    let span = fields.key_span(&USES).unwrap_or(name);
+/// Reads `uses` and `py_modules`. Jina's merging resources are join policies here, not executors. Without `uses`, the
+/// executor is at `pod_span`.
+pub(super) fn executor(
+    fields: &Fields<'_>,
+    pod_span: Span,
+    reader: &mut Reader<'_>,
+) -> (Spanned<Uses>, Join) {
+    let span = fields.key_span(&USES).unwrap_or(pod_span);
     let node = fields.get(&USES);
     let (mut executor, join) = match node.and_then(Node::text).and_then(Reducer::from_name) {
         Some(Reducer::Embeddings) => (uses::read(None, span, reader), Join::ConcatenateEmbeddings),

@@ -13,6 +13,7 @@ use crate::yaml::{Environment, Mapping, Node, Scalar};
 pub(super) struct Reader<'a> {
     pub(super) dialect: Dialect,
     pub(super) environment: &'a Environment,
+    /// Receives the files of executors that the flow names.
     pub(super) sources: &'a mut Sources,
     pub(super) report: &'a mut Report,
 }

@@ -1,8 +1,9 @@
-//! Jina 0.x resources that merge several messages into one, such as `_merge_topk`.
+//! Built-in executors of Jina 0.x that merge several messages into one, such as `uses: _merge_topk`. Jina calls them
+//! resources.
 //!
-//! Replies are merged by the runtime, so these resources are not resolved to executors.
+//! The runtime merges replies itself, so these resources are not resolved to executors.
 
-/// A merging resource, by its effect on documents.
+/// A merging resource, by its effect on documents in Jina.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reducer {
     /// Keeps the documents of the part that arrives last.

@@ -148,7 +148,8 @@ fn has_port(host: &str) -> bool {
     authority.contains(':')
 }
 
-/// Passes the keys of a pod with a remote executor on, as parameters of the executor that calls it.
+/// Passes the keys of a pod with a remote executor on, as parameters of the executor that calls it. `is_remote_pod` is false
+/// for `uses: RemoteExecutor`, which is an ordinary executor apart from that.
 pub(super) fn pass_parameters(
     pod: &mut PodSpec,
     is_remote_pod: bool,

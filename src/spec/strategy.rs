@@ -1,4 +1,4 @@
-//! Placement strategy: selects the shard of a new document. The runtime finds documents again.
+//! Placement strategy: selects the shard of a new document. The runtime finds the shard of a stored one.
 
 use serde_json::{Map, Value, json};
 
@@ -29,7 +29,7 @@ pub enum Strategy {
     RoundRobin,
     /// The shard with the fewest documents.
     LeastLoaded,
-    /// The shard of the document's cluster, of this many clusters of vectors.
+    /// The shard of the cluster that the document's vector belongs to, of this many clusters.
     Cluster(usize),
     /// By the document's tags.
     ByTags(Box<TagStrategy>),
@@ -60,7 +60,7 @@ pub struct TimeTag {
 pub enum TimeBuckets {
     /// Buckets of this length in the tag's unit, above zero.
     Span(f64),
-    /// The hours of the day, in UTC. The tag holds seconds since 1970, or a string in ISO 8601.
+    /// The hours of the day: in UTC if the tag holds Unix seconds, as written if it holds a string in ISO 8601.
     HourOfDay,
 }
 
@@ -74,7 +74,7 @@ pub struct GroupTag {
 }
 
 impl Strategy {
-    /// Reads the value of `strategy`: a word or a mapping. `span` is that of the pod, used without a value.
+    /// Reads the value of `strategy`: a word or a mapping. Without a value, the strategy is `hash`, at `span`.
     pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Spanned<Self> {
         let Some(node) = node else { return Spanned::new(Self::Hash, span) };
         let read = match node.mapping() {

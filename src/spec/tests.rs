@@ -1,4 +1,4 @@
-//! Every key that a section lists as supported is read there.
+//! Parsing: keys and their tables, numbers, environment variables, tokens, and the normal form.
 
 use std::collections::BTreeSet;
 use std::path::Path;

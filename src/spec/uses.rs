@@ -13,7 +13,7 @@ use crate::yaml::{self, Node, Scalar};
 /// The executor that returns documents unchanged.
 pub(super) const PASS: &str = "Pass";
 
-/// Reads the value of a `uses` key; [`PASS`] when it is absent.
+/// Reads the value of a `uses` key; [`PASS`], at `span`, when it is absent.
 pub(super) fn read(node: Option<&Node>, span: Span, reader: &mut Reader<'_>) -> Spanned<Uses> {
     let Some(node) = node.filter(|node| !node.is_null()) else {
         return Spanned::new(class(PASS, span, reader), span);

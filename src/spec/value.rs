@@ -25,7 +25,7 @@ pub enum ValueKind {
     Path,
     /// A path, or a list of paths.
     Paths,
-    /// One word of a list, in any case.
+    /// One word of a list; upper and lower case are equal.
     Choice(fn() -> Vec<&'static str>),
     /// A mapping.
     Mapping,

@@ -9,11 +9,11 @@ use crate::limits::{
     QUEUE_BYTES_MIN, QUEUE_MEMORY_DIVISOR, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX,
 };
 
-/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. The program, models and indexes
-/// come in addition.
+/// Upper bound of the memory that requests occupy, inside the flow and at its gateway. It does not include the
+/// program, models and indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBound {
-    /// Requests inside at once.
+    /// Largest number of requests inside the flow at a time: its credits.
     pub requests: usize,
     /// Copies of a request's documents that are changed independently: one per parallel branch, times one per shard of
     /// the pod with the most shards.
@@ -45,7 +45,7 @@ impl MemoryBound {
         self.connections_max.saturating_mul(CONNECTION_BYTES)
     }
 
-    /// Bytes that the web pages remember.
+    /// Bytes of the ids and URIs that the web pages keep: see [`SHOWN_BYTES_MAX`].
     pub fn pages_bytes(self) -> usize {
         SHOWN_BYTES_MAX
     }

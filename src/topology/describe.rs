@@ -17,7 +17,7 @@ use crate::diagnostic::Report;
 pub struct DescribedExecutor {
     /// The executor as data.
     pub plan: ExecutorPlan,
-    /// Positions of the components.
+    /// Positions of the components in the flow file.
     pub spans: Vec<ComponentSpans>,
     /// Facts about the executor.
     pub description: ExecutorDescription,
@@ -64,7 +64,7 @@ fn describe_type(executor: &ExecutorType, with: &RawParameters, plan: &Component
     executor.describe(&Build { with: with.clone(), context })
 }
 
-/// Description of an executor from those of its components, by the rules by which their instances are combined at launch.
+/// Combines the descriptions of an executor's components, by the same rules as `runtime` combines their instances at launch.
 fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> ExecutorDescription {
     if plan.is_single()
         && let Some(only) = components.pop()
@@ -97,8 +97,8 @@ fn first_known(mut models: impl Iterator<Item = ModelState>) -> ModelState {
     models.find(|model| *model != ModelState::Unknown).unwrap_or_default()
 }
 
-/// Endpoints of a compound executor at which one of its components changes stored data. Unknown if that of a component
-/// is unknown, or if a program for all endpoints writes.
+/// Endpoints of a compound executor at which one of its components changes stored data. Unknown if the write endpoints of a
+/// component are unknown, or if a program for all endpoints writes.
 fn write_endpoints(plan: &ExecutorPlan, components: &[ExecutorDescription]) -> Fact<Vec<String>> {
     let known = components.iter().map(|component| component.write_endpoints.known());
     let Some(writes) = known.collect::<Option<Vec<&Vec<String>>>>() else { return Fact::Unknown };

@@ -1,4 +1,4 @@
-//! Compares topologies pod by pod: the basis of a reload.
+//! Compares topologies pod by pod.
 
 use super::{InputPort, PodPlan, Topology};
 
@@ -12,7 +12,8 @@ pub struct TopologyDiff {
     /// Pods of both topologies with another plan: executor, parameters, number of workers, edges or limits. More workers in
     /// one pod may change the thread budget, and so the plan, of every other pod.
     pub changed: Vec<String>,
-    /// Set when anything outside the pods differs: entrance, exit, credits, timeout, job or gateway.
+    /// Set when anything outside the pods differs: name, entrance, exit, credits, timeout, hang policy, memory bound, job or
+    /// gateway.
     pub settings_changed: bool,
 }
 

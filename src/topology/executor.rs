@@ -52,7 +52,7 @@ pub enum ExecutorRef {
         name: String,
         /// File of the library.
         path: PathBuf,
-        /// Directories that the file must be in.
+        /// Directories, one of which must contain the file.
         roots: Vec<PathBuf>,
         /// SHA-256 of the file that was checked, in hexadecimal. Another file is rejected at launch.
         sha256: Option<String>,
@@ -85,7 +85,7 @@ impl ExecutorPlan {
         self.programs.is_empty() && self.components.len() == 1
     }
 
-    /// Classes of the components, for messages.
+    /// Classes of the components, joined by ` + `, for messages.
     pub(crate) fn class_names(&self) -> String {
         let classes = self.components.iter().map(|component| component.class.as_str());
         classes.collect::<Vec<_>>().join(" + ")
@@ -138,8 +138,8 @@ impl ExecutorRef {
     }
 }
 
-/// The executor's name within the name of its pod. Executors of `uses_before` and `uses_after` run in pods of their own,
-/// `NAME/before` and `NAME/after`, and share the name.
+/// The name that the flow file gives to the executor of the pod `pod`. Executors of `uses_before` and `uses_after` run in pods
+/// of their own, `NAME/before` and `NAME/after`, and share the name `NAME`.
 pub(crate) fn executor_name(pod: &str) -> &str {
     pod.split_once('/').map_or(pod, |(name, _)| name)
 }

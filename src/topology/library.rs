@@ -12,7 +12,8 @@ use crate::spec::{ExecutorSpec, LibrarySpec};
 pub(super) struct SearchPath<'a> {
     /// Directories that are searched for plugins.
     pub(super) directories: &'a [PathBuf],
-    /// Directories that may contain libraries: `directories`, and the directory of the flow file. Others are rejected.
+    /// Directories that may contain libraries: `directories`, and the directory of the flow file. Libraries outside of them
+    /// are rejected.
     pub(super) roots: Vec<PathBuf>,
 }
 

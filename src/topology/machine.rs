@@ -21,7 +21,7 @@ pub struct Machine {
 /// Memory that the process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The bytes.
+    /// Size in bytes.
     pub bytes: usize,
     /// The smallest limit, which counts.
     pub source: MemorySource,
@@ -97,8 +97,8 @@ fn kilobytes(text: &str, name: &str) -> Option<usize> {
     amount.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
 }
 
-/// Files with the limits of a cgroup and those that contain it, from a line of `/proc/self/cgroup`. In a container the
-/// path may be that outside of it; the limit is then in the root of the file system.
+/// Files with the limits of a cgroup and of the cgroups that contain it, from a line of `/proc/self/cgroup`. In a container
+/// the line may have the path that the host uses; the limit is then in the root of the cgroup file system.
 fn limit_files(line: &str) -> Option<Vec<PathBuf>> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);

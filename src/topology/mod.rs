@@ -52,9 +52,9 @@ use crate::spec::{BatchingTable, GatewaySpec, Join, PollingTable, Strategy, When
 pub struct Topology {
     /// The flow's name.
     pub name: String,
-    /// The pods in topological order: each after those that it needs.
+    /// The pods in topological order: each after the pods that it needs.
     pub pods: Vec<PodPlan>,
-    /// Inputs that a request enters first.
+    /// Inputs that a request is sent to when it enters the flow.
     pub entry_ports: Vec<InputPort>,
     /// Number of parts that are merged into the reply.
     pub exit_inputs: usize,
@@ -64,9 +64,9 @@ pub struct Topology {
     pub when_full: WhenFull,
     /// Maximum duration of a request; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// Ends the service once a call is not expected to return.
+    /// Ends the service once a call is not expected to return (see [`GIVE_UP_FACTOR`](crate::limits::GIVE_UP_FACTOR)).
     pub exit_on_hang: bool,
-    /// Upper bound of the memory that the documents of requests occupy.
+    /// Upper bound of the memory that requests occupy.
     pub memory: MemoryBound,
     /// Settings for running the flow as a batch job.
     pub job: JobPlan,
@@ -82,7 +82,7 @@ pub struct Topology {
 pub struct PodPlan {
     /// The pod's name; `NAME/before` and `NAME/after` for the pods of `uses_before` and `uses_after`.
     pub name: String,
-    /// Number of parts of a request that the pod waits for; more than one is a join.
+    /// Number of inputs. The pod waits for one part of a request at each of them; more than one is a join.
     pub inputs: usize,
     /// Merging of the parts at a join.
     pub join: Join,
@@ -109,11 +109,11 @@ pub struct PodPlan {
     pub channel_slots: usize,
     /// Threads that each worker may keep busy.
     pub threads: usize,
-    /// Calls in progress at once per replica of an async executor.
+    /// Maximum number of calls in progress per replica of an async executor.
     pub concurrency: usize,
-    /// Endpoints whose requests share executor calls.
+    /// Endpoints whose requests share executor calls, by the flow file; the executor's own are added at launch.
     pub batching: BatchingTable,
-    /// Maximum duration of one call, in addition to the request's deadline.
+    /// Maximum duration of one call, in addition to the request's deadline; `None` for no limit.
     pub timeout_send: Option<Duration>,
     /// Maximum time for starting an executor; `None` for no limit.
     pub timeout_ready: Option<Duration>,
@@ -130,7 +130,7 @@ pub struct InputPort {
     pub input: usize,
 }
 
-/// Settings of a batch job.
+/// Settings of a batch job. Options of the command line override them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPlan {
     /// Input files, directories or glob patterns.

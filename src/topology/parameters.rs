@@ -53,7 +53,7 @@ fn choices(kind: ParameterKind) -> &'static [&'static str] {
     }
 }
 
-/// The suggestion for the first string in `value` that is none of `words`.
+/// The suggestion for the first string in `value` that is not one of `words`.
 fn misspelt_choice(value: &Value, words: &'static [&'static str]) -> Option<String> {
     let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     let mut texts = items.iter().filter_map(Value::as_str);

@@ -11,7 +11,7 @@ use crate::graph::{FlowGraph, Vertex};
 use crate::spec::{BatchingTable, FlowSpec, Join, PodSpec, PollingTable, Strategy, Uses};
 use flowrun_sdk::ExecutorDescription;
 
-/// Plans `graph` for `machine`. `executors` are those of each pod of the graph.
+/// Turns `graph` into a topology for `machine`. `executors` has one entry for each pod, in the order of the flow file.
 pub fn plan(
     graph: &FlowGraph,
     executors: Vec<PodExecutors<DescribedExecutor>>,
@@ -65,6 +65,7 @@ fn job_plan(spec: &FlowSpec) -> JobPlan {
 struct Stages {
     /// Position in the graph.
     graph_position: usize,
+    /// Positions of the first and last planned pod, which may be the same.
     first: usize,
     last: usize,
 }
@@ -116,7 +117,8 @@ impl Planner<'_> {
     }
 }
 
-/// Plans one stage. Replicas, shards and polling apply to the main stage only. Edges and budgets are filled in later.
+/// Plans one stage. Replicas, shards and polling apply to the main stage only. Edges, channel slots and threads are
+/// filled in later.
 fn stage(pod: &PodSpec, uses: &Spanned<Uses>, executor: Option<DescribedExecutor>, role: Role) -> PodPlan {
     let main = role == Role::Main;
     let (plan, description) = match executor {

@@ -116,7 +116,7 @@ fn methods(handlers: &[Handler]) -> Map<String, Value> {
     };
     let methods =
         handlers.iter().filter_map(|handler| Some((handler.endpoints.first()?.clone(), method(handler)?)));
-    // Handlers are listed from the last to the first; the last in the file wins.
+    // The first handler of an endpoint applies, so it is inserted last.
     methods.rev().map(|(endpoint, method)| (endpoint, method.into())).collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::expression::Scope;
 
-/// Values of variables: those set on the command line, then those of the process.
+/// Values of variables: those of the process, overridden by those that are set on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     command_line: BTreeMap<String, String>,
@@ -39,7 +39,7 @@ impl Environment {
         self.get(name, Scope::Any)
     }
 
-    /// The names of all variables.
+    /// The names of all variables, for suggestions; a name may occur twice.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.command_line.keys().chain(self.process.keys()).map(String::as_str)
     }

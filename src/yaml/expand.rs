@@ -13,11 +13,12 @@ pub(super) struct Expander<'a> {
     pub(super) report: &'a mut Report,
 }
 
-/// Looks up the target of a reference: whether its path starts at the root, and the path. `None` if it has no text yet.
+/// Looks up the target of a reference. The arguments are whether its path starts at the root (otherwise at the mapping that
+/// contains the scalar), and the path. Returns `None` if no scalar is there, or if that one has not been expanded yet.
 pub(super) type Lookup<'a> = &'a dyn Fn(bool, &str) -> Option<Scalar>;
 
 impl Expander<'_> {
-    /// Sets the text of `scalar`, at `span`, to its expanded form.
+    /// Sets the text of `scalar`, at `span`, to its expanded form. `lookup` finds the targets of its references.
     pub(super) fn expand(&mut self, scalar: &mut Scalar, span: Span, lookup: Lookup<'_>) {
         let written = scalar.written.clone();
         let mut text = String::new();

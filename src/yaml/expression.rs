@@ -9,9 +9,10 @@ pub(super) enum Part<'a> {
     Text(&'a str),
     /// A variable.
     Variable(Variable<'a>),
-    /// A path to another scalar of the same file.
+    /// A path to another scalar of the same file. It starts at the root (`from_root`), or else at the mapping that contains
+    /// the expression. `written` is the whole expression.
     Reference { from_root: bool, path: &'a str, written: &'a str },
-    /// Text that starts like an expression but is not a valid one.
+    /// Text that starts like an expression but is not a valid one. `reason` is the mistake, or the correct form.
     Malformed { written: &'a str, reason: &'static str },
 }
 
@@ -21,6 +22,7 @@ pub(super) struct Variable<'a> {
     pub(super) name: &'a str,
     pub(super) scope: Scope,
     pub(super) fallback: Fallback<'a>,
+    /// The whole expression, such as `${NAME:-default}`.
     pub(super) written: &'a str,
 }
 

@@ -10,7 +10,7 @@ use super::number::{self, Number};
 use super::schema::Schema;
 use crate::diagnostic::{Code, Diagnostic, Report};
 
-/// True if `text` without quotes would not be a string in a flow file of Jina 2 or 3.
+/// True if `text` without quotes would be a number or a boolean in a flow file of Jina 2 or 3.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     boolean(text, Schema::Yaml11).is_some() || number::in_file(text, Schema::Yaml11).is_some()
 }
@@ -29,7 +29,7 @@ enum Problem {
 }
 
 impl Node {
-    /// The tree as a JSON value; values that JSON cannot hold are reported. Keys that are lists are joined by commas.
+    /// The tree as a JSON value; values that JSON cannot hold are reported. For keys see [`Node::key_text`].
     #[must_use]
     pub fn to_json(&self, schema: Schema, report: &mut Report) -> Json {
         self.report_types(report);
@@ -123,8 +123,8 @@ fn scalar_to_json(node: &Node, scalar: &Scalar, schema: Schema) -> Result<Json, 
     }
 }
 
-/// The value of a text that a variable supplied, as Jina reads it: a number in decimal digits, `true` or `false` in any
-/// case, a list in brackets, nothing, or a string.
+/// The value of a text that a variable supplied, as Jina reads it: a number in decimal digits, `true` or `false` in upper or
+/// lower case, a list in brackets, null for an empty text, or a string.
 fn from_variable(text: &str) -> Result<Json, Problem> {
     if let Some(number) = number::from_python(text) {
         return to_json_number(number);

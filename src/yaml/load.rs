@@ -22,7 +22,8 @@ const NON_SPECIFIC: &str = "!";
 
 /// Reads the file at `path` and substitutes its expressions.
 ///
-/// `None` when the file is unreadable or not YAML; otherwise the report may still contain errors.
+/// `None`, and a report, when the file is unreadable, not YAML, or beyond the limits; otherwise the report may still contain
+/// errors.
 pub fn load(
     path: &Path,
     environment: &Environment,
@@ -77,7 +78,7 @@ fn parse(file: FileId, text: &str, report: &mut Report) -> Loaded<Node> {
     Ok(node)
 }
 
-/// An absent node.
+/// The node of a value that is absent, or of an empty file: an empty plain scalar.
 fn empty(span: Span) -> Node {
     let (text, written) = (String::new(), String::new());
     let scalar = Scalar { text, written, plain: true, origin: Origin::File, from_variable: false };

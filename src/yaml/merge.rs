@@ -14,8 +14,8 @@ pub(super) fn is_merge_key(key: &Node) -> bool {
 
 /// Merges the values of merge keys, in the order of the file, with the entries that the mapping has itself.
 ///
-/// Own entries override merged ones. Of several merge keys the last one wins, in a list of mappings the first one.
-/// Merged entries come first, in the order of the bases.
+/// Own entries override merged ones, which come first. Of several merge keys the last one wins; of the mappings in a list,
+/// the first one.
 pub(super) fn merge(own: Mapping, bases: Vec<Node>, report: &mut Report) -> Mapping {
     if bases.is_empty() {
         return own;

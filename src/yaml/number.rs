@@ -16,7 +16,7 @@ pub(super) enum Number {
     Float(f64),
 }
 
-/// The number that a file writes as `text`.
+/// The number that a plain scalar with this text denotes in a file; `None` for other texts.
 pub(super) fn in_file(text: &str, schema: Schema) -> Option<Number> {
     match schema {
         Schema::Yaml11 => {

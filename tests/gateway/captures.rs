@@ -180,8 +180,11 @@ async fn a_failed_executor_does_not_end_a_stream() {
     let reply = to_json(Schema::V1, DATA, &reply[0]);
     let expected = to_json(Schema::V1, DATA, &recorded("04c_v1_network_error", "resp")[0]);
     assert_eq!(reply["header"]["requestId"], expected["header"]["requestId"]);
-    let said = reply["header"]["status"]["description"].as_str().unwrap();
-    assert!(said.contains("panicked and cannot be restarted") && said.ends_with("(in `misc`)"), "{said}");
+    let message = reply["header"]["status"]["description"].as_str().unwrap();
+    assert!(
+        message.contains("panicked and cannot be restarted") && message.ends_with("(in `misc`)"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

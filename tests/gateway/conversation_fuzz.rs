@@ -81,7 +81,10 @@ async fn converse(address: SocketAddr, input: &[u8]) -> std::io::Result<String> 
     let mut reply = Vec::new();
     let received = async { reading.read_to_end(&mut reply).await.map(drop) };
     let (_, received) = tokio::join!(sent, tokio::time::timeout(TIMEOUT, received));
-    assert!(received.is_ok(), "the gateway does not end a connection whose client has");
+    assert!(
+        received.is_ok(),
+        "the gateway did not close the connection after its client had sent everything"
+    );
     Ok(String::from_utf8_lossy(reply.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned())
 }
 

@@ -1,4 +1,4 @@
-//! Messages that would occupy far more memory than they have bytes: refused before they are built, over every protocol.
+//! Messages that would occupy far more memory than they have bytes are refused before they are decoded, over every protocol.
 
 use std::io::Write as _;
 

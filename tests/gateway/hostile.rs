@@ -1,4 +1,4 @@
-//! Clients that announce, send or read less than they should: others are served.
+//! Clients that send or read less than they announce: their capacity is bounded, and other clients are served.
 
 use std::time::Duration;
 

@@ -93,7 +93,7 @@ async fn overload_size_and_deadline_have_their_status_codes() {
 }
 
 #[tokio::test]
-async fn a_failed_request_has_an_http_error_code_for_clients_that_ask_for_it() {
+async fn a_failed_request_has_an_http_error_code_for_clients_that_request_it() {
     let served = serve_flow("", EXECUTORS).await;
     let raise = r#"{"data": [{"text": "a"}], "execEndpoint": "/raise"}"#;
     for (path, head, code) in [

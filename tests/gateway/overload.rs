@@ -1,4 +1,4 @@
-//! Overload: which requests are rejected, when, and at which cost for admitted ones.
+//! Overload: requests above capacity are rejected from their headers, without delaying admitted ones.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

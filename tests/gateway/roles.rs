@@ -164,7 +164,7 @@ async fn no_crud_endpoints_holds_for_every_protocol() {
 }
 
 #[tokio::test]
-async fn readiness_tells_its_reasons_only_with_a_token() {
+async fn readiness_reports_its_reasons_only_with_a_token() {
     let executors = "- {name: probe, uses: {jtype: Probe, with: {name: roles, once: true}}}";
     let served = served("", executors).await;
     let head = format!("authorization: Bearer admin\r\n{JSON}");

@@ -141,7 +141,7 @@ async fn stream_doc_streams_the_documents_of_the_flow() {
     let reply = |schema, message: &[u8]| to_json(schema, "jina.SingleDocumentRequestProto", message);
     assert_eq!(called.messages.len(), 1);
     assert_eq!(reply(Schema::V1, &called.messages[0])["document"], json!({"id": "a", "text": "x"}));
-    // The header has a timeout in seconds, which does not pass.
+    // The timeout of the header, in seconds, does not expire during the test.
     assert_eq!(grpc.call(UNARY, &[], &[&requests[1]]).await.status, 0);
 
     let raise = json!({"header": {"requestId": "r", "execEndpoint": "/raise"}, "document": {"id": "a"}});

@@ -104,7 +104,7 @@ async fn ended_requests_leave_the_queue_without_a_call_and_return_their_credits(
     for (number, pending) in pending.into_iter().enumerate() {
         match number % 2 {
             0 => assert_eq!(error(pending.outcome().await).error.kind(), ErrorKind::Expired),
-            // The client went away.
+            // The client has disconnected.
             _ => drop(pending),
         }
     }

@@ -1,4 +1,5 @@
-//! Executors that do not return: their requests end in time, others go on, and the process says so and ends.
+//! Executors that do not return: their requests end at their time limit, other requests are processed, the process reports the
+//! hanging worker, and it can exit.
 
 mod flows;
 mod models;

@@ -52,7 +52,7 @@ fn post_waiting(serving: &Serving) -> String {
     serving.post(&json!({"execEndpoint": "/wait", "data": [{"id": "x"}]}))
 }
 
-/// Asks for the readiness until the response contains `expected`.
+/// Requests `/ready` until the response contains `expected`.
 fn wait_for_readiness(serving: &Serving, expected: &str) {
     while !serving.get(0, "/ready").contains(expected) {
         std::thread::yield_now();

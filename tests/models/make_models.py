@@ -1,4 +1,4 @@
-"""Makes the models that the tests encode with, from seeds: nothing is downloaded. `make models` runs it.
+"""Builds the models of the tests with random weights from fixed seeds; nothing is downloaded. `make models` runs it.
 
     python make_models.py DIRECTORY
 """
@@ -46,14 +46,14 @@ def make_pictures(directory):
 
 
 def make_clip(directory):
-    """A pair of towers, called as CLIP-as-service calls them."""
+    """Writes the image tower and the text tower of a CLIP model, with the file names of CLIP-as-service."""
     directory.mkdir(exist_ok=True)
     save(clip_visual(Graph(3), SMALL, 512).model("visual"), directory / "visual.onnx")
     save(clip_textual(Graph(4), SMALL, 512).model("textual"), directory / "textual.onnx")
 
 
 def make_sentences(directory):
-    """A sentence encoder and its tokenizer, in the kinds that a user may bring."""
+    """Writes a tokenizer, and sentence encoders with the element types that models of users may have."""
     directory.mkdir(exist_ok=True)
     tokenizer = word_pieces()
     tokenizer.save(str(directory / "tokenizer.json"))
@@ -66,8 +66,8 @@ def make_sentences(directory):
 
 
 def quantize(directory, name):
-    """The same with weights of eight bits, as ONNX Runtime's own tool makes it."""
-    # It advises to prepare the model, which is for models that have something to fold.
+    """Writes `NAME_int8.onnx`: the model `name` with 8-bit weights, quantized by ONNX Runtime's tool."""
+    # The tool recommends preprocessing that these models do not need.
     logging.disable(logging.WARNING)
     to = directory / f"{name}_int8.onnx"
     quantize_dynamic(directory / f"{name}.onnx", to, weight_type=QuantType.QUInt8)
@@ -75,7 +75,8 @@ def quantize(directory, name):
 
 
 def word_pieces():
-    """BERT's tokenizer over a few words and all letters; it pads and truncates to 16, as some that are shipped do."""
+    """Returns a tokenizer like BERT's, with a small vocabulary. It pads and truncates to 16 tokens, like some published tokenizers:
+    encoders must ignore these settings."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     signs = list(string.printable[:94])
     parts = [f"##{sign}" for sign in string.ascii_lowercase + string.digits]

@@ -1,4 +1,4 @@
-"""Networks for pictures as ONNX graphs: MobileNetV2, and one small enough to look at. Weights come from a seed."""
+"""Image networks as ONNX graphs: MobileNetV2, and a small one. Their weights are random numbers of the graph's seed."""
 
 import math
 
@@ -11,9 +11,9 @@ BLOCKS = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 
 
 def convolution(graph, value, inputs, outputs, side, stride=1, groups=1, bounded=True):
-    """A convolution with its batch normalisation folded in, as exporters leave it, and ReLU6 when `bounded`."""
+    """Adds a convolution with a square kernel of `side` pixels and folded batch normalisation, followed by ReLU6 if `bounded`."""
     spread = inputs // groups * side * side
-    # So that the numbers neither grow nor vanish on their way through 53 layers.
+    # He initialisation: activations neither grow nor vanish in 53 layers.
     kernels = graph.normal(outputs, inputs // groups, side, side, scale=math.sqrt((2 if bounded else 1) / spread))
     bias = graph.normal(outputs, scale=0.05)
     value = graph.op(
@@ -24,7 +24,7 @@ def convolution(graph, value, inputs, outputs, side, stride=1, groups=1, bounded
 
 
 def inverted_residual(graph, value, inputs, outputs, expansion, stride):
-    """One of MobileNetV2's blocks: wide inside, narrow outside, nothing bounded at its end."""
+    """Adds an inverted residual block of MobileNetV2: expansion, depthwise convolution, and a linear projection."""
     inner, inside = value, inputs * expansion
     if expansion > 1:
         inner = convolution(graph, inner, inputs, inside, 1)
@@ -34,7 +34,7 @@ def inverted_residual(graph, value, inputs, outputs, expansion, stride):
 
 
 def mobilenet_v2(graph: Graph, batch="batch"):
-    """batch x 3 x 224 x 224 to `logits` of 1000 classes and the 1280 `features` that are pooled before them."""
+    """Adds MobileNetV2: input of batch x 3 x 224 x 224; outputs `logits` of 1000 classes and the 1280 pooled `features`."""
     value = convolution(graph, graph.input("input", [batch, 3, 224, 224]), 3, 32, 3, stride=2)
     channels = 32
     for expansion, outputs, repetitions, stride in BLOCKS:
@@ -51,8 +51,9 @@ def mobilenet_v2(graph: Graph, batch="batch"):
 
 
 def small(graph: Graph, batch="batch", side=32, layout="nchw", kind=None):
-    """Two convolutions: `maps` of batch x 16 x (side / 4)^2 (channels last when the input is so), and the 16 `features`
-    that they are on average. The input may be bytes; a `side` that is a word takes pictures of any size."""
+    """Adds a network of two convolutions. Its outputs are `maps` of batch x 16 x side/4 x side/4 (channels last if `layout` is
+    `nhwc`), and `features`, the means of the 16 maps. `kind` is the element type of the input, by default that of the graph; a
+    string as `side` accepts pictures of any size."""
     shape = [batch, 3, side, side] if layout == "nchw" else [batch, side, side, 3]
     value = graph.input("input", shape, kind)
     if kind is not None:

@@ -1,4 +1,5 @@
-"""What the reference implementations make of texts, for the tests to compare with. `make models` runs it.
+"""Writes the tokens and embeddings that reference implementations compute for texts, for the tests to compare with. `make models`
+runs it.
 
     python references.py MODELS MINILM OPEN_CLIP_WHEEL
 """
@@ -23,12 +24,12 @@ Remove a folder and everything in it with rm -r.|rust|two words|Neural search fi
 Ein Satz auf Deutsch, mit Umlauten: äöü.|ALL CAPITALS!|東京は日本の首都です。|red ring|square picture of a blue ring|a|1 2 3"""
 
 
-# How Llama 3 cuts words; GPT-2's way is the library's own.
+# Pre-tokenization pattern of Llama 3. That of GPT-2 is built into the library.
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 def word_cutters():
-    """Tokenizers for which any two bytes of a word are one token, so that tokens tell where words were cut."""
+    """Yields tokenizers that merge any two bytes of a word into one token, so that their tokens show the word boundaries."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     pairs = [(first, second) for first in alphabet for second in alphabet]
     vocabulary = {token: number for number, token in enumerate(alphabet + ["".join(pair) for pair in pairs])}
@@ -44,7 +45,7 @@ def word_cutters():
 
 
 def words(directory):
-    """Where hard strings are cut into words, by regular expressions that look ahead."""
+    """Writes the word boundaries of difficult strings, found by regular expressions with lookahead."""
     cutters = dict(word_cutters())
     for name, tokenizer in cutters.items():
         tokenizer.save(str(directory / f"{name}.json"), pretty=False)
@@ -55,8 +56,8 @@ def words(directory):
 
 
 def clip_tokenizer(wheel, directory):
-    """The SimpleTokenizer of open_clip, which needs torch for its types alone, with the special tokens that OpenAI and
-    CLIP-as-service write."""
+    """Returns the SimpleTokenizer of open_clip with the special tokens of OpenAI and CLIP-as-service. A stub replaces torch, which
+    it imports only for type annotations."""
     with zipfile.ZipFile(wheel) as archive:
         for name in ["open_clip/tokenizer.py", "open_clip/bpe_simple_vocab_16e6.txt.gz"]:
             archive.extract(name, directory)
@@ -75,13 +76,14 @@ def clip_tokenizer(wheel, directory):
 
 
 def clip_ids(tokenizer, text):
-    """As CLIP-as-service puts them into its 77 places, without the zeros behind them."""
+    """Returns the token ids of a text as CLIP-as-service computes them, at most 77, without the padding zeros."""
     ids = [tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id]
     return ids if len(ids) <= 77 else [*ids[:76], tokenizer.eot_token_id]
 
 
 def token_ids(minilm, clip, path):
-    """The ids of hard strings. Texts that ftfy takes for wrongly decoded are marked, and given as if it did not."""
+    """Writes the token ids of difficult strings, without ftfy's repairs of wrongly decoded texts. `repaired` marks texts that these
+    repairs would change."""
     fix_text = ftfy.fix_text
     with path.open("w") as file:
         for text in strings(1200):
@@ -94,7 +96,7 @@ def token_ids(minilm, clip, path):
 
 
 def embeddings(directory, model, pooling, length, path):
-    """What sentence-transformers does: tokens, model, pooling under the mask, unit length; one text at a time."""
+    """Writes the embeddings that sentence-transformers computes (tokens, model, pooling, unit length), one text at a time."""
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(length)
@@ -113,7 +115,7 @@ def embeddings(directory, model, pooling, length, path):
 
 
 def clip_embeddings(made, tokenizer, path):
-    """What CLIP-as-service makes of texts."""
+    """Writes the embeddings that CLIP-as-service computes for texts."""
     session = onnxruntime.InferenceSession(made / "clip/textual.onnx")
     with path.open("w") as file:
         for text in SENTENCES.replace("\n", "|").split("|"):

@@ -1,4 +1,5 @@
-"""Strings that are hard on tokenizers, from a seed: scripts, signs, controls, entities, and all that people paste."""
+"""Strings that are difficult for tokenizers, generated from a seed: many scripts, combining marks, emoji, control characters, HTML
+entities and wrongly decoded texts."""
 
 import random
 import sys
@@ -20,7 +21,7 @@ CONTROLS = ["\0", "\x07", "\x1b[31mred\x1b[0m", "\x7f", "\ufeff", "\u200b", "\u2
 
 MARKS = "\u0301\u0308\u0327\u0323\u0336\u20dd\u0e49\u05b0\u064e\u093f\u3099"
 
-# Texts that were decoded wrongly once: what ftfy repairs.
+# Texts in UTF-8 that were decoded with another encoding; ftfy repairs them.
 MOJIBAKE = ["schÃ¶n", "âœ” No problems", "l’humanitÃ©", "ã\x83\x84", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "donâ€™t", "voilÃ le travail"]
 
 EDGES = ["", " ", "\n\n\t ", "a", "A" * 300, "ab" * 2000, "word " * 200, "\u0301", "e\u0301" * 120, "é" * 99, "é" * 101, "漢" * 90,
@@ -29,7 +30,7 @@ EDGES = ["", " ", "\n\n\t ", "a", "A" * 300, "ab" * 2000, "word " * 200, "\u0301
 
 
 def assigned(generator):
-    """A character that Unicode 14 knows, of any script."""
+    """Returns a random character that is assigned in the Unicode version of this Python, of any script."""
     while True:
         letter = chr(generator.choice([generator.randrange(0x250), generator.randrange(0x3000), generator.randrange(0x20000)]))
         if unicodedata.category(letter) not in ("Cn", "Cs", "Co"):
@@ -37,7 +38,7 @@ def assigned(generator):
 
 
 def one(generator):
-    """A few pieces of several kinds, glued in several ways."""
+    """Returns a random string: a few pieces of different kinds with different separators."""
     kinds = [
         lambda: generator.choice(WORDS),
         lambda: generator.choice(WORDS).swapcase(),
@@ -55,8 +56,8 @@ def one(generator):
 
 
 def strings(count, seed=6):
-    """So many, the known edges first."""
-    assert sys.version_info >= (3, 11), "older versions know fewer characters"
+    """Returns `count` strings: the fixed edge cases, then random strings."""
+    assert sys.version_info >= (3, 11), "Python 3.11 or later is required: older versions assign fewer characters"
     generator = random.Random(seed)
     known = EDGES + WORDS + EMOJI + ENTITIES + CONTROLS + MOJIBAKE
     return known + [one(generator) for _ in range(count - len(known))]

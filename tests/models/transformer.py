@@ -1,4 +1,5 @@
-"""Transformers as ONNX graphs: BERT, and the two towers of CLIP. Weights come from a checkpoint or from a seed."""
+"""Transformers as ONNX graphs: BERT, and the two towers of CLIP. Weights are those of a checkpoint, or random numbers of the
+graph's seed."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from graph import Graph
 
 @dataclass
 class Size:
-    """How large a transformer is."""
+    """Dimensions of a transformer: hidden size, attention heads, layers, size of the feed-forward layer, and the epsilon of the
+    layer normalisation."""
 
     width: int
     heads: int
@@ -20,7 +22,7 @@ class Size:
 
 
 class Weights:
-    """Weights by the names that BERT's checkpoints have, random ones of the right shape where there is no checkpoint."""
+    """Adds layers whose weights are read from a checkpoint by the names that BERT's checkpoints use, or are random without one."""
 
     def __init__(self, graph: Graph, checkpoint=None):
         self.graph, self.checkpoint = graph, checkpoint
@@ -29,7 +31,7 @@ class Weights:
         return self._weight(name, (rows, columns), 0.5)
 
     def linear(self, value, name, inputs, outputs):
-        """A linear layer; checkpoints hold its matrix as outputs x inputs."""
+        """Adds a linear layer. Checkpoints store its matrix as outputs x inputs."""
         if self.checkpoint is None:
             matrix = self.graph.normal(inputs, outputs, scale=1 / math.sqrt(inputs))
         else:
@@ -54,14 +56,14 @@ class Weights:
 
 
 def gelu(graph, value):
-    """x Phi(x), exactly."""
+    """Adds the exact GELU: x times the normal distribution function of x."""
     inside = graph.op("Erf", graph.op("Div", value, graph.constant(math.sqrt(2))))
     doubled = graph.op("Mul", value, graph.op("Add", inside, graph.constant(1)))
     return graph.op("Mul", doubled, graph.constant(0.5))
 
 
 def attention(graph, weights, value, name, size, mask):
-    """Self-attention over batch x length x width; `mask` is added to the scores."""
+    """Adds self-attention over batch x length x width; `mask` is added to the scores, unless it is None."""
     each = size.width // size.heads
 
     def heads(part, order):
@@ -79,7 +81,7 @@ def attention(graph, weights, value, name, size, mask):
 
 
 def padding_mask(graph, attention_mask):
-    """0 where there is a token and the smallest number where there is none, as batch x 1 x 1 x length."""
+    """Adds the mask of the scores, of shape batch x 1 x 1 x length: 0 for tokens and the lowest number for padding."""
     present = graph.op("Unsqueeze", attention_mask, graph.integers(1, 2))
     present = graph.op("Cast", present, to=graph._type(None))
     lowest = graph.constant(numpy.finfo(graph.kind).min)
@@ -87,7 +89,7 @@ def padding_mask(graph, attention_mask):
 
 
 def encoder(graph, weights, value, size, mask, prefix="encoder.layer"):
-    """BERT's layers: each half is added to its input, then normalised."""
+    """Adds BERT's encoder layers: attention and feed-forward layer, each added to its input and then normalised."""
     for layer in range(size.layers):
         name = f"{prefix}.{layer}"
         attended = attention(graph, weights, value, f"{name}.attention", size, mask)
@@ -100,7 +102,8 @@ def encoder(graph, weights, value, size, mask, prefix="encoder.layer"):
 
 
 def bert(graph, size, vocabulary, positions, checkpoint=None, kind=numpy.int64):
-    """A BERT as exporters write it: three inputs of batch x length, the last hidden state, batch x length x width."""
+    """Adds a BERT as exporters write it: three inputs of shape batch x length and of element type `kind`; the output is the last
+    hidden state, of shape batch x length x width."""
     weights = Weights(graph, checkpoint)
     names = ["input_ids", "attention_mask", "token_type_ids"]
     ids, attention_mask, types = (graph.input(name, ["batch", "length"], kind) for name in names)
@@ -117,8 +120,8 @@ def bert(graph, size, vocabulary, positions, checkpoint=None, kind=numpy.int64):
 
 
 def clip_textual(graph, size, dimension, kind=numpy.int32):
-    """CLIP's tower for texts: 77 tokens, each sees those before it; the vector is that of the last, which has the
-    largest number. The mask of CLIP-as-service is an input without effect, as it is there."""
+    """Adds CLIP's text tower with causal attention over 77 tokens. The embedding is that of the end token, which has the largest
+    id. As in CLIP-as-service, `attention_mask` is an input without effect."""
     weights = Weights(graph)
     ids = graph.input("input_ids", ["batch", 77], kind)
     mask = graph.input("attention_mask", ["batch", 77], kind)
@@ -126,7 +129,7 @@ def clip_textual(graph, size, dimension, kind=numpy.int32):
     value = graph.op("Add", value, weights.table("places", 77, size.width))
     causal = numpy.triu(numpy.full((77, 77), numpy.finfo(graph.kind).min), 1)
     value = encoder(graph, weights, value, size, graph.constant(causal))
-    # What has no effect would be optimised away, and with it the input.
+    # Multiplied by zero, so that the input is used: an unused one would be optimised away.
     nothing = graph.op("Mul", graph.op("Cast", mask, to=graph._type(None)), graph.constant(0))
     value = graph.op("Add", value, graph.op("Unsqueeze", nothing, graph.integers(2)))
     last = graph.op("ArgMax", graph.op("Cast", ids, to=graph._type(numpy.int64)), axis=1, keepdims=1)
@@ -137,7 +140,7 @@ def clip_textual(graph, size, dimension, kind=numpy.int32):
 
 
 def clip_visual(graph, size, dimension, side=224, patch=32):
-    """CLIP's tower for pictures: a vision transformer over patches, whose first place is the vector."""
+    """Adds CLIP's image tower: a vision transformer over patches. The embedding is that of the first position."""
     weights = Weights(graph)
     pixels = graph.input("pixel_values", ["batch", 3, side, side])
     scale = 1 / math.sqrt(3 * patch * patch)

@@ -192,7 +192,7 @@ async fn a_library_that_returns_another_version_is_rejected() {
             "static flowrun_plugin_table other; other = table; other.abi_version++; return &other;",
         )
     };
-    rejected(make, Code::PluginWrongVersion, "which speaks version 1").await;
+    rejected(make, Code::PluginWrongVersion, "supports version 1").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Executors derived from Jina's `Executor`, with the jina and docarray packages of both schemas, which `make clients`
-//! installs. The tests pass without them unless FLOWRUN_CLIENTS is `required`.
+//! installs. The tests pass without them unless the environment variable FLOWRUN_CLIENTS is set.
 
 use std::path::PathBuf;
 use std::time::Duration;

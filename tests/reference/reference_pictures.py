@@ -1,9 +1,10 @@
-"""Draws pictures, plain and odd ones, and encodes them as people do in Python: Pillow, numpy and ONNX Runtime.
+"""Draws ordinary and unusual pictures, and encodes them with Pillow, numpy and ONNX Runtime, for the tests to compare with.
 
     python reference_pictures.py MODELS DIRECTORY
 
-writes DIRECTORY/pictures/*, DIRECTORY/inputs/*.jsonl (what goes into a model, made ready) and DIRECTORY/expected.json:
-how flowrun is told to do the same, and the embeddings of every picture.
+MODELS is the directory that `make models` builds. Writes DIRECTORY/pictures/*, DIRECTORY/inputs/*.jsonl (the preprocessed
+inputs of a model), and DIRECTORY/expected.json: for each case the parameters of flowrun's encoder, the model, and the embedding
+of every picture.
 """
 
 import json
@@ -21,7 +22,7 @@ CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 def photograph(seed, width, height):
-    """Light that changes slowly, a few things with edges, and the grain of a sensor."""
+    """Draws a picture with the properties of a photograph: gradients, shapes with edges, and sensor noise."""
     random = numpy.random.default_rng(seed)
     rough = random.uniform(0, 255, (6, 8, 3)).astype(numpy.uint8)
     image = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
@@ -38,7 +39,7 @@ def photograph(seed, width, height):
 
 
 def png_of_sixteen_bits(path, pixels):
-    """Pillow does not write colours of sixteen bits."""
+    """Writes an RGB PNG with 16 bits per sample, which Pillow does not write."""
     height, width, _ = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
 
@@ -76,14 +77,14 @@ def draw_all(directory):
 
 
 def scaled(image, shorter, resample):
-    """As torchvision's `resize`."""
+    """Scales the shorter side to this length, like torchvision's `resize`."""
     width, height = image.size
     longer = int(shorter * max(width, height) / min(width, height))
     return image.resize((shorter, longer) if width <= height else (longer, shorter), resample)
 
 
 def middle(image, side):
-    """As torchvision's `center_crop`."""
+    """Crops the centre to a square, like torchvision's `center_crop`."""
     width, height = image.size
     left, top = int(round((width - side) / 2.0)), int(round((height - side) / 2.0))
     return image.crop((left, top, left + side, top + side))
@@ -119,8 +120,9 @@ def as_bytes(image):
     return numpy.asarray(image.resize((32, 32), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
 
 
-# What flowrun is told, how the same is done in Python, and which output holds the embedding.
-WAYS = {
+# Cases: the name of the model and a word that distinguishes its cases; the parameters of flowrun's encoder, which name the output
+# with the embedding; and the same preprocessing in Python.
+CASES = {
     "mobilenet_v2": ({"preset": "mobilenet_v2", "output": "features"}, torchvision),
     "clip/visual": ({"preset": "clip"}, clip),
     "small": ({"output": "features"}, stretched(Image.Resampling.BILINEAR)),
@@ -140,14 +142,14 @@ def main(models, directory):
     (directory / "inputs").mkdir()
     pictures = {path.name: Image.open(path).convert("RGB") for path in sorted((directory / "pictures").iterdir())}
     expected = {}
-    for name, (told, make) in WAYS.items():
+    for name, (parameters, make) in CASES.items():
         path = models / f"{name.split()[0]}.onnx"
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         (taken,) = session.get_inputs()
         if make is clip:
             make = clip(taken.shape[2])
         outputs = [output.name for output in session.get_outputs()]
-        wanted = told.get("output", outputs[0])
+        wanted = parameters.get("output", outputs[0])
         wanted = outputs[int(wanted)] if wanted.isdigit() else wanted
         kind = {"tensor(float)": numpy.float32, "tensor(float16)": numpy.float16, "tensor(uint8)": numpy.uint8}[taken.type]
         embeddings = {}
@@ -156,9 +158,9 @@ def main(models, directory):
             ready = make(image).astype(kind)
             inputs.append({"id": picture, "tensor": ready.tolist()})
             (found,) = session.run([wanted], {taken.name: ready[None]})
-            found = found[0].max(axis=(1, 2)) if told.get("pooling") == "max" else found[0]
+            found = found[0].max(axis=(1, 2)) if parameters.get("pooling") == "max" else found[0]
             embeddings[picture] = found.astype(numpy.float32).tolist()
-        expected[name] = {"model": str(path), "with": told, "embeddings": embeddings}
+        expected[name] = {"model": str(path), "with": parameters, "embeddings": embeddings}
         if kind is not numpy.uint8 and ready.size < 10_000:
             lines = "".join(json.dumps(line) + "\n" for line in inputs)
             (directory / "inputs" / f"{name}.jsonl").write_text(lines)

@@ -24,7 +24,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Opens a page. Returns `None` if no browser is installed; panics in that case if `FLOWRUN_CLIENTS` is set.
+    /// Starts a browser with a page. Returns `None` if no browser is installed; panics in that case if `FLOWRUN_CLIENTS` is
+    /// set.
     pub(crate) async fn open(url: &str) -> Option<Self> {
         let found = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
         let Some(name) = NAMES.iter().find(found) else {
@@ -105,7 +106,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until a JavaScript expression is true, for at most 30 s.
+    /// Waits until a JavaScript expression is true. Panics with the text of the page after 30 s.
     pub(crate) async fn wait_until(&mut self, expression: &str) {
         let promise = format!(
             "new Promise((resolve, reject) => {{ const ends = performance.now() + 30000; const look = () => \

@@ -43,7 +43,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 }
 
 impl Chaos {
-    /// A random number below 1,000.
+    /// A number below 1,000 that depends on the seed, `name` and `purpose`. Numbers with different purposes are independent.
     fn random(&self, name: &str, purpose: u64) -> u64 {
         xxh3_64_with_seed(name.as_bytes(), self.0.seed.wrapping_mul(31).wrapping_add(purpose)) % 1000
     }

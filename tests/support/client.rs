@@ -84,7 +84,7 @@ impl ServedFlow {
         self.server.addresses()[0]
     }
 
-    /// Address that serves the health alone.
+    /// Address of the port that serves only health checks and metrics.
     pub(crate) fn health_address(&self) -> SocketAddr {
         self.server.health_address().unwrap()
     }
@@ -315,12 +315,12 @@ impl Call {
     }
 }
 
-/// Waits until `done` returns true, for at most 20 s.
+/// Waits until `done` returns true. Panics after 20 s.
 pub(crate) async fn wait_until(mut done: impl FnMut() -> bool) {
     wait_until_async(async || done()).await;
 }
 
-/// Waits until `done` resolves to true, for at most 20 s.
+/// Waits until `done` resolves to true. Panics after 20 s.
 pub(crate) async fn wait_until_async(mut done: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !done().await {

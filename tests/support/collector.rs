@@ -39,7 +39,7 @@ impl Collector {
         Self { address, received }
     }
 
-    /// Waits for the next batch. Returns its path, headers and message.
+    /// Waits for the next batch. Returns its path, headers and message. Panics after 20 s.
     pub(crate) async fn batch(&mut self) -> (String, HeaderMap, Bytes) {
         let waiting = tokio::time::timeout(std::time::Duration::from_secs(20), self.received.recv());
         waiting.await.unwrap().unwrap()

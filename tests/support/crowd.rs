@@ -1,5 +1,10 @@
-//! An executor for tests of batching: tags each document with the number of documents of its call, has a configurable
-//! duration, and fails on certain ids.
+//! An executor for tests of batching: tags each document with the number of documents of its call, and has a configurable
+//! duration. Words in the ids of documents select its behaviour:
+//!
+//! * `panic`, `error`: the call panics or fails.
+//! * `bad`: the document fails. `hungry`: it fails with a resource error, unless it is alone in its call.
+//! * `result`: the call returns a result that belongs to no document.
+//! * `twin`, `child`: the call returns a new document without a parent, or with this document as its parent.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! An executor that aborts, panics or hangs on request, for tests of child processes.
+//! An executor for tests of child processes. Its parameters and endpoints make it abort, panic, hang or become unhealthy; other
+//! calls tag each document with the process id and the number of calls.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! An executor that blocks its calls while the gate is closed.
+//! An executor that blocks its calls while the gate is closed. There is one gate per process; it is closed until the first
+//! [`Closed`] is dropped.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

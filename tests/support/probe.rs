@@ -1,4 +1,6 @@
-//! An executor that records the documents of its calls, returns configured matches, and fails on request.
+//! An executor that records the documents of its calls, tags each document with `NAME/SHARD`, returns configured matches, and
+//! fails on request: at the endpoints `/panic` and `/fail`, and for documents whose ids begin with `bad`. At `/wait` it waits
+//! until the gate is open.
 
 use std::sync::Mutex;
 
@@ -108,7 +110,7 @@ impl Executor for Probe {
     }
 }
 
-/// True for the id `bad@b` if the name ends with `b`, and for `bad` with every name.
+/// True if the document `id` fails in the probe `name`: `bad@b` fails in probes whose names end with `b`, `bad` in all.
 fn applies_to(name: &str, id: &str) -> bool {
     id.split_once('@').is_none_or(|(_, probe)| name.ends_with(probe))
 }

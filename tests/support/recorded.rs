@@ -1,4 +1,4 @@
-//! Executors with the behaviour of those in the recorded exchanges (`tests/captures`).
+//! Executors that behave like those of the recorded exchanges with Jina (`tests/captures`).
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, Document, Executor, ExecutorError, ExecutorType, Instance, Tensor,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::wire::connection::Connection;
 
-/// Source address of the attacks: another one than that of the healthy clients, since bounds per peer must not count both.
+/// Source address of the attacks. It differs from that of the healthy clients, so that limits per peer count only the attack.
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// Pause after a connection was closed or refused, before it is opened again.
@@ -33,13 +33,13 @@ pub enum Form {
 pub struct Attack {
     /// Protocol or part of the service that is attacked.
     pub group: &'static str,
-    /// Group and name of the attack.
+    /// Group and name of the attack, as `group::name`.
     pub name: &'static str,
-    /// Data that is sent.
+    /// Description of the data that is sent, for the printed table.
     pub sends: &'static str,
-    /// Stated bound that limits its effect.
+    /// Description of the bound that limits the effect of the attack, for the printed table.
     pub bound: &'static str,
-    /// Missing defence; `None` for an attack that is withstood.
+    /// Effect against which a defence is still missing; `None` for an attack that is withstood.
     pub open: Option<&'static str>,
     pub(crate) run: fn(Attacker) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -60,17 +60,18 @@ impl Traffic {
     }
 }
 
-/// Access of an attack to the service until its time is over.
+/// Context of a running attack: the address of the service, the size of the attack, and the time at which it ends.
 #[derive(Clone)]
 pub(crate) struct Attacker {
     pub(crate) address: SocketAddr,
     pub(crate) form: Form,
+    /// Time at which the attack stops.
     pub(crate) end: Instant,
     pub(crate) traffic: Arc<Traffic>,
 }
 
 impl Attacker {
-    /// A count of bytes or parts in this form of the attack.
+    /// Returns a number of bytes, items or connections for this form of the attack: `full`, or a tenth of it.
     pub(crate) fn sized(&self, full: usize) -> usize {
         match self.form {
             Form::Full => full,
@@ -89,7 +90,8 @@ impl Attacker {
         Ok(Connection::new(stream, Arc::clone(&self.traffic)))
     }
 
-    /// Runs `session` on this number of connections at once, and repeats each until the end of the attack.
+    /// Runs this number of sessions concurrently, and starts each again when it ends, until the end of the attack.
+    /// A session opens its own connection.
     pub(crate) async fn swarm<F>(
         self,
         connections: usize,
@@ -126,7 +128,8 @@ impl Attacker {
         self.swarm(connections, session).await;
     }
 
-    /// Sends `start` once and then `bytes` repeatedly on each of this number of connections; replies are read if `reads`.
+    /// Sends `start` once and then `bytes` repeatedly on each of this number of connections. Replies are read and discarded
+    /// if `reads` is true; otherwise they stay unread.
     pub(crate) async fn flood(self, connections: usize, start: &[u8], bytes: Vec<u8>, reads: bool) {
         let start: Arc<[u8]> = start.into();
         let bytes: Arc<[u8]> = bytes.into();

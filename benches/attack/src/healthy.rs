@@ -57,7 +57,7 @@ impl Healthy {
         100 * self.latencies.len() / self.requests().max(1)
     }
 
-    /// Latency below which this share of the served requests were, in percent.
+    /// Latency that `percent` percent of the served requests did not exceed; [`TIMEOUT`] if none was served.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let position = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
         self.latencies.get(position).copied().unwrap_or(TIMEOUT)
@@ -72,7 +72,8 @@ impl Healthy {
     }
 }
 
-/// Sends requests for `duration`, and waits for their outcomes.
+/// Sends one request per [`INTERVAL`] for `duration` (search over gRPC, search over HTTP and probe in turn), and waits for
+/// their outcomes.
 pub(crate) async fn send_requests(address: SocketAddr, duration: Duration) -> Healthy {
     let channel = match connect(address).await {
         Ok(stream) => Channel::over(stream).await,
@@ -138,7 +139,7 @@ async fn probe(address: SocketAddr) -> io::Result<Outcome> {
     exchange(address, http1::head("GET", "/live", "connection: close\r\n").into()).await
 }
 
-/// Sends an HTTP request on a new connection. Returns the outcome that the status code stands for.
+/// Sends an HTTP request on a new connection. Returns the outcome according to the status code.
 async fn exchange(address: SocketAddr, request: Vec<u8>) -> io::Result<Outcome> {
     let mut stream = connect(address).await?;
     stream.write_all(&request).await?;

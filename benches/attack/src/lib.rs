@@ -1,11 +1,13 @@
 //! Hostile clients of a served flow, and the effect of each on healthy ones.
 //!
 //! [`ATTACKS`] is the table of attacks. [`measure`] runs one of them against a [`Service`], together with healthy clients,
-//! and returns the latencies and refusals of these, the memory of the service, and whether its stored documents are the
-//! same as before. [`Measured::faults`] compares the result with the promises of SECURITY.md.
+//! and returns the latencies and refusals of the healthy clients, the memory of the service, and whether its stored
+//! documents are the same as before. [`Measured::faults`] compares the result with the promises in CONTRIBUTING.md
+//! (section Attacks).
 //!
-//! `make attack` runs all of them against a release build under a limit of memory (`main.rs`); `tests/attack.rs` runs a
-//! short form, without judging latencies. flowrun is known only as a program.
+//! `make attack` runs all attacks against a release build with limited memory (`main.rs`). `tests/attack.rs` of the main
+//! crate runs a short form of every attack that is withstood, without judging latencies. This crate does not link flowrun:
+//! it starts the program as a child process.
 
 mod attack;
 mod attacks;

@@ -1,5 +1,5 @@
 //! `attack PROGRAM [NAME…]`: runs the attacks of the table, or those whose names contain one of the given texts, and prints
-//! the result of each. Exits with 1 if an attack succeeds that should be withstood.
+//! the result of each. Exits with 1 if an attack that should be withstood succeeds, or if an attack cannot be run.
 //!
 //! Environment: `FLOWRUN_ATTACK_SECONDS`, the duration of each attack (default 6); `FLOWRUN_ATTACK_ADDRESS_SPACE`, to limit
 //! the address space instead of the memory of a cgroup.

@@ -21,17 +21,17 @@ const NICENESS: i32 = 19;
 /// Share of healthy requests that must be served, in percent.
 const SERVED_PERCENT_MIN: usize = 95;
 
-/// Latency of the 99th percentile that is acceptable in any case, and as a multiple of the latency without an attack.
+/// Acceptable latency of the 99th percentile: the larger of a fixed time and a multiple of the latency without an attack.
 const LATENCY_MAX: Duration = Duration::from_millis(50);
 const LATENCY_FACTOR_MAX: u32 = 3;
 
-/// Memory above that before the attack which may still be resident afterwards: pages that the allocator keeps.
+/// Growth of resident memory that is acceptable after an attack, in bytes: the allocator keeps some pages.
 const REMAINING_BYTES_MAX: u64 = 64 << 20;
 
 /// Time for the service to release memory after an attack.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Interval between looks at the memory.
+/// Interval at which the memory is read.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Promises that are judged.
@@ -56,6 +56,7 @@ pub struct Measured {
     pub(crate) before: u64,
     pub(crate) peak: Option<u64>,
     pub(crate) after: Option<u64>,
+    /// Memory bound that `flowrun check` prints, in bytes.
     pub(crate) memory_bound: u64,
     /// Exit status, if the process has ended.
     pub(crate) ended: Option<String>,
@@ -116,7 +117,8 @@ fn start(
     traffic
 }
 
-/// Resident bytes once they are back at those before the attack, or after [`RELEASE_TIMEOUT`].
+/// Waits until the service has released the memory of the attack, at most for [`RELEASE_TIMEOUT`]. Returns its resident
+/// bytes; `None` if the process has ended.
 fn released(service: &Service, before: u64) -> Option<u64> {
     let end = Instant::now() + RELEASE_TIMEOUT;
     loop {

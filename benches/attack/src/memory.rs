@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use flowrun_sdk::guard;
 
-/// Longest `/proc/PID/status`.
+/// Maximum length of `/proc/PID/status` that is read.
 const STATUS_BYTES_MAX: u64 = 64 << 10;
 
 /// Reads the memory of a process.

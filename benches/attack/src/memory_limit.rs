@@ -38,7 +38,7 @@ pub enum MemoryLimit {
 }
 
 impl MemoryLimit {
-    /// A cgroup, of any version that the system lets this user write.
+    /// Creates a group with a limit of `bytes`, in the first version of cgroups that this user may write.
     ///
     /// # Errors
     /// If none can be created, for example without the rights of root.
@@ -53,7 +53,7 @@ impl MemoryLimit {
                 Ok(()) => return Ok(Self::Group { directory, bytes }),
                 Err(error) => last = error,
             }
-            // Fails if it was not created.
+            // Removes a group that was created without a limit; fails if it was not created.
             let _ = std::fs::remove_dir(&directory);
         }
         Err(last)

@@ -6,12 +6,12 @@ use crate::attack::Attack;
 use crate::healthy::Healthy;
 use crate::measure::{Judged, Measured};
 
-/// First two lines of the table.
+/// The first two lines of the Markdown table: the column titles and their alignment.
 pub const HEADER: &str = "\
 | attack | sends | stated bound | conn. | sent | served | refused | p50, p99 quiet | p50, p99 attacked | MiB before, peak, after | verdict |
 |---|---|---|--:|--:|--:|--:|--:|--:|--:|---|";
 
-/// One line of the table.
+/// The line of the table for one attack: the attack, its measurements, and the verdict.
 pub fn row(attack: &Attack, measured: &Measured) -> String {
     let faults = measured.faults(Judged::All);
     let verdict = match (faults.is_empty(), attack.open) {

@@ -13,7 +13,7 @@ use crate::memory::ProcessMemory;
 use crate::memory_limit::MemoryLimit;
 use crate::wire::http1;
 
-/// The flow. With two requests inside at once its memory bound fits into 1 GiB.
+/// The flow. `prefetch: 2` keeps the requests inside the flow below 1 GiB of memory.
 const FLOW: &str = "jtype: Flow
 with: {prefetch: 2, workspace: workspace, logserver: true}
 executors:
@@ -32,7 +32,7 @@ pub struct Service {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) memory: ProcessMemory,
-    /// Bytes that `flowrun check` prints as the bound of the flow.
+    /// Memory bound that `flowrun check` prints, in bytes.
     pub(crate) memory_bound: u64,
     _directory: tempfile::TempDir,
 }
@@ -69,7 +69,7 @@ impl Service {
         self.memory.reserved().unwrap_or_default()
     }
 
-    /// The stored documents, with everything that is stored of them.
+    /// Returns the stored documents with all their fields, as the JSON of `/list`.
     ///
     /// # Errors
     /// If the service does not answer.

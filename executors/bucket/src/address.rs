@@ -11,7 +11,7 @@ use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
-/// Retries of a request that the store did not answer, or rejected because it is busy.
+/// Maximum number of retries of a request that the store did not answer, or rejected because it is busy.
 const RETRIES_MAX: usize = 4;
 /// Total time of the retries of a request.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,7 +32,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Hint for an error message: the settings to check when the store rejects access.
+    /// Hint that is appended to an error message, beginning with `; `: the environment variables to check when the store
+    /// rejects access. Empty for files.
     pub(crate) fn hint(self) -> String {
         match self {
             Self::S3 => {
@@ -56,10 +57,14 @@ pub fn is_address(text: &str) -> bool {
     text.contains("://")
 }
 
-/// An open store, the prefix in it, and its provider.
+/// An open store, the prefix of the snapshot in it, and its provider.
 type Location = (Arc<dyn ObjectStore>, Key, Provider);
 
 /// Opens the store of an address. Credentials are read from the environment.
+///
+/// # Errors
+/// When the address is invalid or has no prefix, or a required environment variable is missing. The text does not repeat
+/// the address.
 pub(crate) fn open(address: &str) -> Result<Location, String> {
     let url = Url::parse(address).map_err(|error| error.to_string())?;
     let provider = match (url.scheme(), url.host_str()) {
@@ -93,7 +98,7 @@ pub(crate) fn open(address: &str) -> Result<Location, String> {
 }
 
 fn store(provider: Provider, address: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
-    // The TLS provider of this program. Fails if one is installed already.
+    // Installs the TLS provider of this program. Fails if one is installed already, which is then used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let backoff = BackoffConfig::default();
     let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT };

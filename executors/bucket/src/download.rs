@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::manifest::{BYTES_MAX, Checksum, FileEntry, Manifest, NAME};
 use crate::{Bucket, BucketError, CONCURRENT_PARTS, PART_BYTES};
 
-/// Downloads the manifest and then every file in it.
+/// Downloads the manifest and then every file in it. Errors are those of [`Bucket::download`].
 pub(crate) async fn download(bucket: &Bucket, directory: &Path) -> Result<(), BucketError> {
     let key = bucket.key(NAME);
     let missing = "there is no snapshot: the address is wrong, or the upload was never completed";

@@ -20,7 +20,7 @@ pub use address::{Provider, is_address};
 
 /// Size in bytes of the parts in which files are transferred, one request each.
 const PART_BYTES: usize = 8 << 20;
-/// Parts of a file that are transferred concurrently.
+/// Number of parts of a file that are transferred concurrently.
 const CONCURRENT_PARTS: usize = 4;
 
 /// Error of an upload or download. Its message has the address, file, cause and remedy.
@@ -49,23 +49,25 @@ impl Bucket {
         Ok(Self::with_store(store, prefix, address, provider))
     }
 
-    /// A location in an open store. `address` is used in error messages.
+    /// A location in an open store. `address` and `provider` are used in error messages.
     pub fn with_store(store: Arc<dyn ObjectStore>, prefix: Key, address: &str, provider: Provider) -> Self {
         Self { store, prefix, address: address.to_owned(), provider }
     }
 
-    /// Uploads the files of a directory. Blocks the thread.
+    /// Uploads the files of a directory. Blocks the thread, which must not be one of a Tokio runtime.
     ///
     /// # Errors
     /// When a snapshot exists already, a file cannot be read, or the store rejects a request. No snapshot is created then.
+    /// Only if the answer to the last request is lost, which creates the manifest, is it unknown whether one was created.
     pub fn upload(&self, directory: &Path) -> Result<(), BucketError> {
         self.block_on(upload::upload(self, directory))
     }
 
-    /// Downloads the snapshot into an existing, empty directory. Blocks the thread.
+    /// Downloads the snapshot into an existing, empty directory. Blocks the thread, which must not be one of a Tokio runtime.
     ///
     /// # Errors
-    /// When there is no snapshot, or a file is missing or damaged. The directory may be incomplete then.
+    /// When there is no snapshot, a file is missing or damaged, the store rejects a request, or the directory cannot be
+    /// written. The directory may be incomplete then.
     pub fn download(&self, directory: &Path) -> Result<(), BucketError> {
         self.block_on(download::download(self, directory))
     }
@@ -82,7 +84,7 @@ impl Bucket {
         self.prefix.clone().join(name)
     }
 
-    /// Key of a file of a snapshot.
+    /// Key of a file of a snapshot: `name`, its path in the directory, under the unique prefix of the upload.
     fn file_key(&self, files_prefix: &str, name: &str) -> Key {
         name.split('/').fold(self.key(files_prefix), |key, part| key.join(part))
     }

@@ -17,7 +17,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Manifest {
     version: u32,
-    /// Prefix of the files, unique to this upload: several uploads to one address do not overwrite each other's files.
+    /// Prefix of the files, unique to this upload: several uploads to one address do not overwrite each other's files. Its
+    /// JSON key must not change, since existing manifests have it.
     #[serde(rename = "beneath")]
     pub(crate) files_prefix: String,
     pub(crate) files: Vec<FileEntry>,
@@ -28,6 +29,7 @@ pub(crate) struct Manifest {
 pub(crate) struct FileEntry {
     /// Path relative to the directory, separated by `/`.
     pub(crate) name: String,
+    /// Size in bytes.
     pub(crate) bytes: u64,
     /// SHA-256 of the content, in hexadecimal.
     pub(crate) sha256: String,
@@ -41,7 +43,7 @@ impl Manifest {
     /// Parses a manifest.
     ///
     /// # Errors
-    /// When it is malformed, has another version, or names a path outside the directory.
+    /// When it is malformed, has another version, or names a path outside the directory or the same path twice.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
         let manifest: Self =
             serde_json::from_slice(json).map_err(|error| format!("it is not a manifest: {error}"))?;
@@ -58,7 +60,7 @@ impl Manifest {
         }
     }
 
-    /// Directories of the files; the empty name is the top directory.
+    /// Paths of the directories of the files, relative to the top directory, whose path is empty.
     pub(crate) fn directories(&self) -> BTreeSet<&str> {
         let parents = self
             .files
@@ -68,7 +70,7 @@ impl Manifest {
     }
 }
 
-/// True if a name is a path inside the directory on every operating system.
+/// True if a name is a path inside the directory on every operating system, and not that of the manifest.
 fn is_relative(name: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0', ':']);

@@ -14,7 +14,7 @@ use crate::{Bucket, BucketError, CONCURRENT_PARTS, PART_BYTES};
 /// Largest number of parts of a multipart upload that all stores support.
 const PARTS_MAX: u64 = 10_000;
 
-/// Uploads every file and then the manifest.
+/// Uploads every file and then the manifest. Errors are those of [`Bucket::upload`].
 pub(crate) async fn upload(bucket: &Bucket, directory: &Path) -> Result<(), BucketError> {
     let taken = "a snapshot already exists: name another prefix";
     match bucket.store.head(&bucket.key(NAME)).await {
@@ -74,7 +74,8 @@ async fn remove(bucket: &Bucket, files_prefix: &str, files: &[FileEntry]) {
     }
 }
 
-/// Collects the relative paths of all files in a directory.
+/// Adds the paths of all files in a directory to `names`, each after `parent`, the path of the directory relative to the
+/// top directory. The error has the path that it is about.
 fn collect_files(
     directory: &Path,
     parent: &str,

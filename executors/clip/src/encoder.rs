@@ -1,4 +1,4 @@
-//! The executor: routes each document to the tower for its content.
+//! The executor `CLIPEncoder`: sends each document to the tower (text encoder or image encoder) for its content.
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, Instance,
@@ -14,7 +14,10 @@ use crate::towers::Towers;
 /// Access paths of `/rank`: documents and their matches.
 const RANK_ACCESS_PATHS: &str = "@r,m";
 
-/// Creates a `CLIPEncoder`.
+/// Creates a `CLIPEncoder` with the towers of `T`.
+///
+/// # Errors
+/// When a parameter is invalid, or the model is missing or cannot be opened.
 pub(crate) fn create<T: Towers>(build: &Build) -> Result<Instance, BuildError> {
     let with: ClipEncoderParameters = parse_parameters(build)?;
     if with.minibatch_size == 0 {
@@ -83,6 +86,7 @@ enum ContentKind {
 }
 
 impl ContentKind {
+    /// Kind of the content of `document`. A text takes precedence.
     fn of(document: &Document) -> Self {
         if document.text.as_ref().is_some_and(|text| !text.is_empty()) {
             Self::Text
@@ -94,6 +98,7 @@ impl ContentKind {
     }
 }
 
+/// Kind of content and embedding of a document, or the error of this document alone.
 type Encoded = Result<(ContentKind, Option<Tensor>), ExecutorError>;
 
 /// Encodes texts and images with their towers and returns the results in the order of the documents.

@@ -2,9 +2,9 @@
 //!
 //! CLIP has two towers (encoders), one for texts and one for images, with the same embedding dimension. This crate
 //! sends each document to its tower and implements `/rank`. The towers are separate executors that the program supplies
-//! ([`Towers`]), because executor crates depend on the SDK alone. They run the two ONNX files of a model. If the flow
-//! requests it (`stand_in: true`), stand-ins replace them, whose vectors have the same dimension but no common meaning:
-//! texts find texts and images find images, but texts do not find images.
+//! ([`Towers`]), because crates of executors do not depend on each other. They run the two ONNX files of a model. If the
+//! flow requests it (`stand_in: true`), encoders without a model replace them. Their vectors have the same dimension but no
+//! common meaning: texts find texts and images find images, but texts do not find images.
 
 mod dimensions;
 mod encoder;
@@ -19,7 +19,7 @@ use flowrun_sdk::{ExecutorDescription, ExecutorType};
 
 pub use towers::Towers;
 
-/// The executor type `CLIPEncoder` with the given towers.
+/// The executor type `CLIPEncoder` with the towers of `T`.
 #[must_use]
 pub const fn clip_encoder<T: Towers>() -> ExecutorType {
     ExecutorType::new::<parameters::ClipEncoderParameters>(

@@ -8,7 +8,8 @@ use flowrun_sdk::{
 
 use crate::parameters::{ClipEncoderParameters, Precision};
 
-/// Names of the image tower's file, without precision and extension: of CLIP-as-service and of Hugging Face.
+/// Names of the image tower's file in CLIP-as-service and at Hugging Face, without the suffix of the precision and the
+/// extension.
 const IMAGE_FILES: [&str; 2] = ["visual", "vision_model"];
 
 /// Names of the text tower's file, like [`IMAGE_FILES`].
@@ -26,12 +27,12 @@ pub(crate) struct ModelFiles {
 pub(crate) enum ModelSource {
     /// A model.
     Files(ModelFiles),
-    /// Built-in features, on request.
+    /// Encoders without a model, which the flow requested with `stand_in`.
     StandIn,
 }
 
-/// Finds the model's files. A directory that the flow names takes precedence over the stand-in, and that over the
-/// directories of installed models.
+/// Finds the model's files. `model_path` takes precedence over `stand_in`, which takes precedence over the directories of
+/// installed models.
 ///
 /// # Errors
 /// When files are missing and no stand-in was requested.

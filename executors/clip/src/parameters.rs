@@ -49,8 +49,8 @@ flowrun_sdk::parameters! {
         device: Option<String> = None,
         /// Accepted for compatibility, without effect.
         jit: bool = false,
-        /// Precision of the model files: `fp32` selects `visual.onnx` and `textual.onnx`, `fp16` and `int8` those whose
-        /// names end in `_fp16` or `_int8`.
+        /// Precision of the model files: `fp32` selects `visual.onnx` and `textual.onnx`, `fp16` those with the suffix
+        /// `_fp16`, `int8` those with `_int8` or `_quantized`.
         dtype: Precision = Precision::Single,
         /// Directory of the model's ONNX files: `visual.onnx` and `textual.onnx` of CLIP-as-service, or
         /// `vision_model.onnx` and `text_model.onnx` of Hugging Face. Null to find the model by its name.

@@ -1,8 +1,8 @@
 //! The endpoint `/rank`: orders the matches of a document by similarity.
 //!
-//! `clip_score_cosine` is the cosine of the embeddings; `clip_score` is the softmax over the matches of 100 × cosine,
-//! the logit scale that CLIP was trained with (e^4.60517). Matches are ordered by the cosine, which has the same order:
-//! in single precision the softmax of different matches is often 0 for both. Ties are ordered by id.
+//! `clip_score_cosine` is the cosine of the embeddings; `clip_score` is the softmax over the matches of 100 × cosine.
+//! 100 (e^4.60517) is the logit scale that CLIP was trained with. Matches are ordered by the cosine. The softmax has the same
+//! order, but in single precision it is often 0 for several matches. Ties are ordered by id.
 
 use std::cmp::Ordering;
 
@@ -11,10 +11,11 @@ use flowrun_sdk::{Document, ExecutorError, NamedScore};
 /// Factor of the cosine before the softmax.
 const LOGIT_SCALE: f64 = 100.0;
 
-/// Scores and orders the matches of a document and drops their embeddings.
+/// Scores and orders the matches of a document and drops their embeddings. A document without matches is unchanged.
 ///
 /// # Errors
-/// When the document or a match has no embedding, an embedding without direction, or another dimension.
+/// When the document or a match has no embedding, an embedding without direction (zero or not finite), or a match has
+/// an embedding of another dimension. The matches are unchanged then.
 pub(crate) fn rank(query: &mut Document) -> Result<(), ExecutorError> {
     if query.matches.is_empty() {
         return Ok(());
@@ -46,7 +47,7 @@ fn compare_ids(a: &Document, b: &Document) -> Ordering {
     a.id.cmp(&b.id)
 }
 
-/// The embedding of a document, scaled to length 1.
+/// The embedding of a document, scaled to Euclidean norm 1.
 fn unit_vector(document: &Document) -> Result<Vec<f64>, ExecutorError> {
     let embedding = document.embedding.as_ref().ok_or_else(|| {
         ExecutorError::input(format_args!("`{}` has neither text nor image to rank by", document.label()))

@@ -5,11 +5,15 @@ use flowrun_sdk::{
     ExecutorError, ExecutorType, RawParameters, RequestParameters, Tensor,
 };
 
-/// A tower of CLIP.
+/// A tower of CLIP: the text encoder or the image encoder, or its stand-in.
 pub(crate) struct Tower(Box<dyn Executor>);
 
 impl Tower {
-    /// Creates a tower. Returns it with the dimension of its embeddings, if that is known.
+    /// Creates a tower with the parameters `with`. Returns it with the dimension of its embeddings, if that is known.
+    ///
+    /// # Errors
+    /// When the executor cannot be created, or is async. Errors of parameters that the user did not write are reported
+    /// for `model_path`.
     pub(crate) fn create(
         executor_type: &ExecutorType,
         with: RawParameters,

@@ -19,10 +19,11 @@ pub(crate) struct TowerPair {
 }
 
 impl TowerPair {
-    /// Creates the stand-ins, which the flow requested, and logs a warning.
+    /// Creates the stand-ins (encoders without a model), which the flow requested, and logs a warning.
     ///
     /// # Errors
-    /// When the model's name does not determine the dimension and `dimension` is not set.
+    /// When the model's name does not determine the dimension and `dimension` is not set, or a stand-in rejects the
+    /// dimension.
     pub(crate) fn stand_in<T: Towers>(
         with: &ClipEncoderParameters,
         build: &Build,
@@ -51,7 +52,8 @@ impl TowerPair {
     /// Opens a model.
     ///
     /// # Errors
-    /// When a file cannot be opened, or the towers have different dimensions.
+    /// When a file cannot be opened, the towers have different dimensions, or the parameter `dimension` differs from the
+    /// model's.
     pub(crate) fn open_model<T: Towers>(
         files: &ModelFiles,
         with: &ClipEncoderParameters,

@@ -25,7 +25,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// A tower whose vectors begin with its own number and the number of bytes of the content.
+/// A tower whose vectors begin with its own number and the number of bytes of the content. It rejects contents of 13 bytes.
 struct Tower(f32, TowerParameters);
 
 impl Executor for Tower {

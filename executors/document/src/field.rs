@@ -1,6 +1,6 @@
 //! Fields of a document that can be cleared.
 //!
-//! Identity and position in the tree (`id`, `parent_id`, `granularity`, `adjacency`) cannot be.
+//! Identity and position in the tree (`id`, `parent_id`, `granularity`, `adjacency`) cannot be cleared.
 
 use std::sync::Arc;
 

@@ -68,7 +68,7 @@ impl GroupMatches {
         groups
     }
 
-    /// A group without matches, with the scores of its first match.
+    /// A group that has no matches yet, with the scores and the position in the tree of `first`, its first match.
     fn new_group(&self, id: String, value: Value, first: &Document) -> Document {
         let mut group = Document::new(id).with_tag(&self.0.tag, value);
         (group.granularity, group.adjacency) = (first.granularity, first.adjacency);

@@ -1,6 +1,7 @@
 //! Media type of a URI, without reading the content.
 
-/// Media type of a URI: that of a `data:` URI (RFC 2397), otherwise by the file extension; `None` when it is unknown.
+/// Media type of a URI: that of a `data:` URI (RFC 2397), otherwise by the file extension; `None` when it is unknown or
+/// malformed.
 pub(crate) fn media_type_of_uri(uri: &str) -> Option<String> {
     match uri.strip_prefix("data:") {
         Some(data) => media_type_of_data(data),

@@ -30,7 +30,8 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<UriReaderParameters>(
     create,
 );
 
-/// Largest number of files of one call that are read concurrently: enough for a disk, few enough for Tokio's threads.
+/// Largest number of files of one call that are read concurrently: enough to keep a disk busy, and few compared with the
+/// 512 blocking threads of Tokio, which calls share.
 const READS_MAX: usize = 16;
 
 /// Content or error by URI. A URI that occurs repeatedly is read once.
@@ -93,7 +94,8 @@ fn is_unread(document: &Document) -> bool {
     document.blob.is_none() && !document.uri.is_empty()
 }
 
-/// Sets the content of a document. Documents without a URI are unchanged, such as those of delete requests.
+/// Sets the content of a document. Documents with bytes, and documents without a URI (such as those of delete requests)
+/// are unchanged.
 fn fill(document: &mut Document, contents: &Contents) -> Result<(), ExecutorError> {
     if is_unread(document)
         && let Some(content) = contents.get(&document.uri)

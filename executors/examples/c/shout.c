@@ -1,6 +1,6 @@
-/* Shout: appends a mark to the text of every document, in C. All other fields pass unchanged.
+/* A plugin in C: appends a mark to the text of every document. All other fields pass unchanged. In the root of the repository:
  *
- *     cc -shared -fPIC -I executors/sdk/include -o libshout.so shout.c
+ *     cc -shared -fPIC -I executors/sdk/include -o libshout.so executors/examples/c/shout.c
  */
 #include "flowrun.h"
 
@@ -24,7 +24,8 @@ static uint32_t create(const flowrun_build *build, flowrun_made *made) {
     return FLOWRUN_OK;
 }
 
-/* Appends a document to the answer, with the mark after its text (field 4). */
+/* Appends a document to the answer (a repeated field 1), with the mark after its text (field 4). Returns false if the document
+ * is malformed or memory is exhausted. */
 static bool shout(flowrun_bytes document, flowrun_bytes mark, flowrun_buffer *answer) {
     flowrun_buffer changed = {0}, text = {0};
     flowrun_field field;

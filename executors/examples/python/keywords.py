@@ -9,7 +9,10 @@ from flowrun import Executor, InputError, requests
 
 
 class Keywords(Executor):
-    """Counts the words of indexed texts, and tags texts with their rarest words."""
+    """Counts the words of indexed texts, and tags the texts of searches with their rarest words.
+
+    `count` is the number of keywords per text, `shortest` the minimum length of a word.
+    """
 
     def __init__(self, count=3, shortest=4, **kwargs):
         super().__init__(**kwargs)

@@ -1,11 +1,11 @@
-//! Adds chunks to a document and keeps the sibling counts of its chunks up to date.
+//! Adds chunks to a document and updates the tag with the number of siblings (`SIBLINGS_TAG`) of all of its chunks.
 
 use std::collections::HashSet;
 
 use flowrun_sdk::{Document, tag_sibling_count};
 
-/// Adds chunks to a document. Chunks with the same ids are replaced, so that segmenting a document twice changes
-/// nothing.
+/// Adds chunks to a document. They replace existing chunks with the same ids, so that segmenting a document twice has
+/// no further effect.
 pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let ids: HashSet<&str> = chunks.iter().map(|chunk| chunk.id.as_str()).collect();
     let siblings = parent.chunks.make_mut();

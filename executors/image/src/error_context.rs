@@ -1,4 +1,4 @@
-//! Error messages that name the chunk or match they are about.
+//! Adds the id of the affected chunk or match to error messages.
 
 use flowrun_sdk::{Document, ExecutorError};
 

@@ -1,9 +1,10 @@
 //! Executors that read, crop, scale and describe images and animated clips.
 //!
 //! [`decode`] turns untrusted bytes into pixels. Segmenters (`ImageReader`, `GifSegmenter`) add the pixels as tensors
-//! of chunks; crafters scale, crop and mirror the chunks; encoders compute an embedding for each. Tensors hold floats
-//! or bytes and have the shape height × width × 3, or 3 × height × width with `channel_axis: 0`. Neural networks live
-//! in the ONNX crate, for which [`ImagePreprocessor`] prepares input; storage and search live in the index crate.
+//! of chunks (child documents); crafters scale, crop and mirror the chunks; encoders compute an embedding for each.
+//! Tensors hold floats or bytes and have the shape height × width × 3, or 3 × height × width with `channel_axis: 0`.
+//! Neural networks live in the ONNX crate, for which [`ImagePreprocessor`] prepares input; storage and search live in the
+//! index crate.
 
 mod channel_axis;
 mod chunks;

@@ -95,6 +95,7 @@ pub(crate) fn to_unit(byte: u8) -> f32 {
 /// A view of decoded or scaled pixels: red, green, blue, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pixels<'a> {
+    /// Three bytes per pixel; the height follows from their number.
     pub(crate) bytes: &'a [u8],
     /// Width in pixels.
     pub(crate) width: u32,

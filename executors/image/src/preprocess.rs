@@ -1,7 +1,8 @@
 //! Image preprocessing for neural networks: decodes, scales, crops, and writes numbers into the network's input tensor.
 //!
 //! Steps and results are those of Pillow and torchvision: `convert("RGB")`, `resize`, `center_crop`. Unlike there, the
-//! EXIF orientation is applied unless [`PreprocessingSpec::exif`] ignores it. The networks themselves live in the ONNX crate.
+//! EXIF orientation is applied unless [`PreprocessingSpec::exif`] ignores it. The networks themselves live in the ONNX
+//! crate.
 
 use std::mem::take;
 
@@ -20,8 +21,8 @@ use crate::value_range::ValueRange;
 pub struct PreprocessingSpec {
     /// Height and width of the input, in pixels.
     pub size: [u32; 2],
-    /// Length in pixels that the shorter side of an image is scaled to before the centre is cropped. `None`: the image
-    /// is scaled to `size` without keeping its aspect ratio.
+    /// Length in pixels that the shorter side of an image is scaled to before the centre is cropped; must be at least both
+    /// numbers of `size`. `None`: the image is scaled to `size` without keeping its aspect ratio.
     pub shorter_side: Option<u32>,
     /// Resampling filter.
     pub filter: ResamplingFilter,
@@ -51,7 +52,7 @@ impl ImagePreprocessor {
     /// blue is converted by its own table in `tables`.
     ///
     /// # Errors
-    /// When the document has no image, the image cannot be decoded or scaled, or the budget's deadline has passed.
+    /// When the document has no image, the image cannot be decoded or scaled, or the call has expired or been cancelled.
     pub fn preprocess<T: Copy + Default>(
         &mut self,
         document: &Document,

@@ -43,7 +43,8 @@ pub(crate) fn dimensions_of(
         (&[channels, height, width], ChannelAxis::First) => (height, width, channels),
         (&[height, width], _) => (height, width, 1),
         _ => {
-            let reason = format_args!("a tensor of shape {shape:?} is not an image: it must have three axes");
+            let reason =
+                format_args!("a tensor of shape {shape:?} is not an image: it must have two or three axes");
             return Err(ExecutorError::input(reason));
         }
     };
@@ -54,6 +55,8 @@ pub(crate) fn dimensions_of(
 }
 
 impl<'a> Raster<'a> {
+    /// A view of an image tensor whose channel axis, if it has one, is at `axis`.
+    ///
     /// # Errors
     /// Those of [`dimensions_of`].
     pub(crate) fn new(tensor: &'a Tensor, axis: ChannelAxis) -> Result<Self, ExecutorError> {
@@ -80,7 +83,8 @@ impl<'a> Raster<'a> {
         planes.saturating_mul(self.pixel_bytes).saturating_mul(height).saturating_mul(width)
     }
 
-    /// A part of the image; pixels right of or below the image are zero.
+    /// A part of the image; pixels right of or below the image are zero. Errors are defects: the result always has the
+    /// size of its shape. The same holds for [`mirrored`](Self::mirrored).
     pub(crate) fn crop(&self, area: Area) -> Result<Tensor, ExecutorError> {
         let row_bytes = self.width * self.pixel_bytes;
         let (from, length) = (area.x * self.pixel_bytes, area.width * self.pixel_bytes);

@@ -2,7 +2,7 @@
 
 use flowrun_sdk::{Parameter, ParameterKind, Value};
 
-/// Units and their size in bytes. `GB` is 2³⁰ bytes, like memory is sold.
+/// Units and their size in bytes. `GB` is 2³⁰ bytes, the same as `GiB`.
 const UNITS: [(&str, u64); 9] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),

@@ -55,7 +55,7 @@ impl Columns {
     /// Parses `[[name, type], …]` or `{name: type, …}`; null allows any tag.
     ///
     /// # Errors
-    /// A message with the accepted forms, or the column whose type is unknown.
+    /// A message with the accepted forms, the column whose type is unknown, or the largest number of columns.
     pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let pairs: Vec<(&Value, Option<&str>)> = match value {
             Value::Null => return Ok(Self(None)),
@@ -158,7 +158,10 @@ mod tests {
             (json!("price < "), "parameter `filter`: has the end where a number"),
             (json!("prize < 5"), "`prize` is not a column; `columns` has price"),
             (json!({"prize": 5}), "`prize` is not a column; `columns` has price, count, name, sold"),
-            (json!({"$xor": []}), "`$xor` is no operator here; there are names of fields, and $and"),
+            (
+                json!({"$xor": []}),
+                "`$xor` is not an operator here; write the name of a field, or one of $and",
+            ),
             (
                 json!({"$or": [{"price": 1}, {"price": {"$lt": "x"}}]}),
                 "`$or.1.price.$lt` must be a number, as",
@@ -167,8 +170,8 @@ mod tests {
             (json!({"name": 1}), "`name` must be a text, as"),
             (json!({"sold": 1}), "`sold` must be true or false"),
             (json!({"price": null}), "`price` must be a text, a number, true or false"),
-            (json!({"price": {}}), "`price` says nothing; write one of $eq"),
-            (json!({"price": {"$like": 1}}), "`price.$like` is no operator; there are $eq"),
+            (json!({"price": {}}), "`price` has no operator; write one of $eq"),
+            (json!({"price": {"$like": 1}}), "`price.$like` is not an operator; write one of $eq"),
             (json!({"price": {"$not": 1}}), "`price.$not` must be a mapping"),
             (json!({"price": {"$in": 1}}), "`price.$in` must be a list of values"),
             (json!({"$and": []}), "`$and` must be a list of at least one filter"),

@@ -24,7 +24,7 @@ flowrun_sdk::parameters! {
         search_access_paths: AccessPaths = AccessPaths::matches(),
         /// Fields that are not stored.
         exclude: Vec<ExcludableField> = default_exclude(),
-        /// When a write is acknowledged: after it was synced to disk (`always`), or after the operating system has it, which
+        /// Acknowledges a write after it was synced to disk (`always`), or after the operating system has it, which
         /// then syncs it within a second (`interval`) or at any time (`never`).
         fsync: Fsync = Fsync::Always,
         /// Tag with the expiry time of a document, in seconds since 1970; null for documents that never expire. `/index` and
@@ -57,11 +57,14 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 /// Settings of a document store. Executors under other names convert their own parameters to these.
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentStoreConfig {
+    /// Documents that `/index` stores and `/get` completes, unless the request sets `access_paths`.
     pub(crate) index_access_paths: AccessPaths,
+    /// Documents that `/search` replaces with the stored ones, unless the request sets `access_paths`.
     pub(crate) search_access_paths: AccessPaths,
     pub(crate) stored_fields: StoredFields,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
-    /// Tag with the time at which a document expires.
+    /// Tag with the time at which a document expires; `None` for documents that never expire.
     pub(crate) expires: Option<String>,
     /// Default number of matches that `/search` keeps per root document; `None` keeps all.
     pub(crate) top_k: Option<usize>,
@@ -145,7 +148,7 @@ impl DocumentStore {
         let paths = call.access_paths(default)?;
         let transaction = self.handlers.shard.read_transaction();
         let mut bytes = AnswerBudget::default();
-        // Reads a document and counts it towards the size limit of the answer.
+        // Reads a document and charges it to the size limit of the answer.
         let mut stored = |id: &str| {
             let stored = transaction.document(id)?;
             stored.iter().try_for_each(|stored| bytes.charge(stored))?;

@@ -32,11 +32,12 @@ pub(crate) fn vector_indexer() -> Vec<EndpointHelp> {
             "finds the stored documents that are most similar to each document, as its matches",
             [
                 TOP_K,
+                ParameterHelp::new("max_distance", "number", "largest distance of a match"),
                 FILTER,
                 ParameterHelp::new("n_probe", "integer", "inverted lists to search"),
                 ParameterHelp::new("ef_search", "integer", "candidates of a graph search"),
                 ParameterHelp::new("rerank", "integer", "candidates to compare exactly"),
-                ParameterHelp::new("probe", "integer", "shards to search, with the strategy `cluster`"),
+                ParameterHelp::new("probe", "integer", "number of nearest shards to search"),
             ],
         ),
         EndpointHelp::new(
@@ -69,7 +70,7 @@ pub(crate) fn vector_indexer() -> Vec<EndpointHelp> {
     help
 }
 
-/// Endpoints that both have.
+/// Endpoints that the document store and the vector indexers have in common.
 fn shared() -> Vec<EndpointHelp> {
     vec![
         EndpointHelp::new(

@@ -16,8 +16,9 @@
 //!
 //! [`tool`] works on the files of an index without a flow.
 //!
-//! **Invariants.** Distances are exact, and results are ordered by (distance, id), so the merged answer does not depend on the
-//! number of shards. FAISS only proposes candidates. Writes are acknowledged after they are durable.
+//! **Invariants.** Distances are exact, and results are ordered by (distance, id), so with an exact index the merged answer does
+//! not depend on the number of shards. FAISS only proposes candidates. A write is acknowledged once it is as durable as the
+//! parameter `fsync` requires.
 
 mod ann;
 mod byte_size;

@@ -18,7 +18,7 @@ flowrun_sdk::choice! {
     }
 }
 
-/// A query vector.
+/// A query vector and its norm.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) vector: Vec<f32>,

@@ -5,15 +5,15 @@ use crate::metric::Metric;
 /// Parameter names of an executor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ParameterNames {
-    /// Parameter for the metric.
+    /// Name of the parameter for the metric.
     pub(crate) metric: &'static str,
-    /// Supported metrics, with their values of that parameter.
+    /// Supported metrics, each with the value of that parameter that selects it.
     pub(crate) metrics: &'static [(Metric, &'static str)],
-    /// Parameter for the number of dimensions.
+    /// Name of the parameter for the number of dimensions.
     pub(crate) dimension: &'static str,
-    /// Parameter for the index type.
+    /// Name of the parameter for the index type.
     pub(crate) index: &'static str,
-    /// Parameter for the default number of matches.
+    /// Name of the parameter for the default number of matches per query.
     pub(crate) top_k: &'static str,
 }
 
@@ -31,7 +31,8 @@ impl ParameterNames {
         top_k: "top_k",
     };
 
-    /// The executor's value for the metric named `metric_name`; `None` when it does not support that metric.
+    /// The value of the executor's metric parameter for the metric whose [`Metric::name`] is `metric_name`; `None` when the
+    /// executor does not support that metric.
     pub(crate) fn metric_value(&self, metric_name: &str) -> Option<&'static str> {
         self.metrics.iter().find(|(metric, _)| metric.name() == metric_name).map(|(_, word)| *word)
     }

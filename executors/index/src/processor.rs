@@ -1,4 +1,4 @@
-//! Check that this processor has the instruction sets that the program was compiled for.
+//! Check that this processor has the instruction sets for which FAISS and the C++ code of this crate were compiled.
 
 /// Instruction sets enabled in the C++ compiler, as its macro names without underscores; empty when the build script could
 /// not query the compiler.
@@ -38,7 +38,7 @@ instruction_sets! {
     "AVX512VP2INTERSECT" => "avx512vp2intersect", "GFNI" => "gfni", "VAES" => "vaes", "VPCLMULQDQ" => "vpclmulqdq",
 }
 
-/// Description of the build: the version of FAISS, the instruction sets that it was compiled for, and the library for matrix
+/// Description of the build: the version of FAISS, the instruction sets for which it was compiled, and the library for matrix
 /// products.
 #[must_use]
 pub fn build_description() -> String {
@@ -63,8 +63,8 @@ fn check(compiled: &str, has: impl Fn(&str) -> Option<bool>) -> Result<(), Strin
         return Ok(());
     }
     Err(format!(
-        "this program was built for a processor with {}, which this one lacks: build it here, or with \
-         `FLOWRUN_PORTABLE=1 make` for every x86-64 processor with AVX2",
+        "this program was built for a processor with {}, which this one lacks: build it on this machine, or, for every \
+         x86-64 processor with AVX2, by `CXXFLAGS='-O3 -march=x86-64-v3' cargo build --release --target-dir target/portable`",
         missing.join(" ")
     ))
 }

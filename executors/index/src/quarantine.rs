@@ -1,6 +1,6 @@
-//! Replacement of a damaged shard, so that the other shards of the pod stay in service.
+//! Quarantine: a stand-in executor replaces a damaged shard, so that the other shards of the pod stay in service.
 //!
-//! Reads find none of its documents and fail when no shard of the pod is in service, writes are rejected, and the
+//! Reads find none of the shard's documents, and fail when no shard of the pod is in service; writes are rejected, and the
 //! readiness check names the shard and the remedy. The only shard of a pod is not quarantined; opening it fails instead.
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::storage::{Layout, Manifest, StorageError};
 
-/// Numbers of the quarantined shards of a pod, with one entry per replica.
+/// Numbers of the quarantined shards of a pod; a shard is listed once for each of its replicas.
 #[derive(Debug, Default)]
 struct QuarantinedShards(Mutex<Vec<usize>>);
 
@@ -33,7 +33,7 @@ impl QuarantinedShards {
         pod
     }
 
-    /// Returns whether all of this many shards are quarantined.
+    /// Returns whether every shard of the pod is quarantined; `shards` is their number.
     fn are_all(&self, shards: usize) -> bool {
         self.0.lock().iter().collect::<BTreeSet<_>>().len() >= shards
     }
@@ -49,8 +49,8 @@ struct QuarantinedShard {
     quarantined: Arc<QuarantinedShards>,
 }
 
-/// Returns whether a shard that cannot be opened is quarantined: it is damaged, and others may be intact. A format that no
-/// other shard has is damage as well.
+/// Returns whether a shard that failed to open with `error` is to be quarantined: it is damaged, and the pod has other
+/// shards, which may be intact. An unsupported format counts as damage if the manifest of another shard can be read.
 pub(crate) fn is_quarantined(error: &StorageError, context: &Context) -> bool {
     let is_damage = match error {
         StorageError::Format { .. } => Manifest::is_any_readable(&Layout::new(&context.workspace)),
@@ -80,7 +80,7 @@ impl Executor for QuarantinedShard {
                 return Err(ExecutorError::resource(format_args!("{}; no shard is in service", self.reason)));
             }
             "/search" | "/fill_embedding" | "/get" | "/count" => {}
-            // The reply to these has stored documents in place of those of the request.
+            // These reply with stored documents instead of the documents of the request.
             "/filter" | "/list" => call.set_documents(Vec::new()),
             _ => return Err(ExecutorError::resource(&self.reason)),
         }

@@ -47,7 +47,7 @@ pub(crate) enum StoredFields {
 }
 
 impl StoredFields {
-    /// Checks that the tag named by the parameter `expires` is stored.
+    /// Checks that the tag named by the parameter `expires`, if it is set, is stored.
     ///
     /// # Errors
     /// When the name is empty, or tags are excluded.
@@ -64,7 +64,7 @@ impl StoredFields {
         }
     }
 
-    /// A copy of the document with the stored fields only. Payloads are shared, so it is cheap.
+    /// A copy of the document with the stored fields only. Payloads are shared with the original, so the copy is cheap.
     pub(crate) fn project(&self, document: &Document) -> Document {
         match self {
             Self::AllExcept(fields) => {

@@ -13,14 +13,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (batch, threads, runs): (usize, usize, usize) = (batch.parse()?, threads.parse()?, runs.parse()?);
     let mut model = Model::open(Path::new(path), &Options { threads, ..Options::default() })?;
-    let input = model.inputs().first().cloned().ok_or("the model takes nothing")?;
+    let input = model.inputs().first().cloned().ok_or("the model has no inputs")?;
     let shape: Vec<usize> = input
         .shape
         .iter()
         .enumerate()
         .map(|(axis, size)| size.unwrap_or(if axis == 0 { batch } else { 224 }))
         .collect();
-    let output = model.outputs().first().map(|port| port.name.clone()).ok_or("the model returns nothing")?;
+    let output = model.outputs().first().map(|port| port.name.clone()).ok_or("the model has no outputs")?;
     let numbers = vec![0.5; shape.iter().product()];
     let mut run = || {
         let feed = InputTensor { shape: shape.clone(), elements: Elements::F32(&numbers) };
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// CPU time of this process in seconds.
 fn processor_seconds() -> Result<f64, Box<dyn std::error::Error>> {
     let text = flowrun_sdk::guard::read_text(Path::new("/proc/self/stat"), 4096)?;
-    let behind = text.rsplit(')').next().unwrap_or_default();
-    let ticks = behind.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    let fields = text.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
 }

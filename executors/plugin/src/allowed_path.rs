@@ -1,4 +1,4 @@
-//! Locations of libraries: inside the directories that the user declared, and not writable by other users.
+//! Locations of libraries: inside the plugin directories that the user declared, and not writable by every user.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -11,7 +11,12 @@ const WORLD_WRITABLE: u32 = 0o002;
 /// Permission bit of directories in which users may only change their own files, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Resolves links, and checks that the target is in one of `roots` and that only its owner and group can replace it.
+/// Resolves symbolic links and returns the real path. Checks that it is in one of `roots` and that only its owner and group
+/// can replace the file.
+///
+/// # Errors
+/// [`LibraryFault::Unreadable`], [`LibraryFault::Outside`], [`LibraryFault::LinkOutside`] if only the link is inside, or
+/// [`LibraryFault::WorldWritable`].
 pub(crate) fn resolve(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, LibraryError> {
     let unreadable = |error| {
         LibraryError::new(LibraryFault::Unreadable, format_args!("cannot read {}: {error}", path.display()))
@@ -34,11 +39,12 @@ pub(crate) fn resolve(path: &Path, roots: &[PathBuf]) -> Result<PathBuf, Library
     Ok(real)
 }
 
+/// Error for a library outside of `roots`: `path` is as written by the user, `real` has its links resolved.
 fn outside(path: &Path, real: &Path, roots: &[PathBuf]) -> LibraryError {
     let help = "put it next to the flow file, or name its directory: `plugins: [DIRECTORY]` under the flow's `with:`, or \
                 FLOWRUN_PLUGINS=DIRECTORY";
     let written = std::path::absolute(path).map(|path| without_parents(&path)).unwrap_or_default();
-    // Links above the directories are allowed.
+    // The path may lead to the directories through links.
     let parent = written.parent().and_then(|parent| parent.canonicalize().ok());
     let seems_inside = parent.is_some_and(|parent| roots.iter().any(|root| parent.starts_with(root)))
         || roots.iter().any(|root| written.starts_with(root));

@@ -13,7 +13,10 @@ use crate::library::Library;
 use crate::plugin_call::{CallOutcome, PluginCall};
 use crate::plugin_executor::PluginExecutor;
 
-/// Creates an executor of a loaded library.
+/// Creates the executor `name` of a loaded library, whose functions are in `table`.
+///
+/// # Errors
+/// Those of [`PluginExecutor::create`].
 pub(crate) fn create(
     library: &'static Library,
     table: &'static FlowrunPlugin,
@@ -79,12 +82,12 @@ fn close(executor: &PluginExecutor) -> Result<(), ExecutorError> {
     apply(plugin_call.into_outcome(status, &Documents::new()), &mut call)
 }
 
-/// Applies the outcome at the plugin to the call.
+/// Applies the outcome of the plugin's call to the call of the runtime.
 fn apply(outcome: CallOutcome, call: &mut Call<'_>) -> Result<(), ExecutorError> {
     match outcome {
         CallOutcome::Answered(answer) => call.merge_answer(answer),
         CallOutcome::Failed(error) => return Err(error),
-        // The host replaces executors that panic. The panic was logged where it occurred.
+        // The runtime replaces executors that panic. The panic was logged where it occurred.
         CallOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
     Ok(())

@@ -5,7 +5,7 @@ use flowrun_sdk::abi::{FLOWRUN_ABI_VERSION, NOTE_NAME, NOTE_TYPE};
 
 use crate::inspect::inspect;
 
-/// A library of this machine: headers, a note, and the names of sections; without symbols.
+/// A library for this machine's processor: headers, a note with `json`, and the names of sections; without symbols.
 fn library(json: &str) -> Vec<u8> {
     let padded = json.len().next_multiple_of(4);
     let words = [NOTE_NAME.len(), padded + 4, NOTE_TYPE as usize];
@@ -35,7 +35,7 @@ fn library(json: &str) -> Vec<u8> {
     file
 }
 
-/// Appends numbers with these lengths in bytes.
+/// Appends numbers in little-endian order: each is a value and its length in bytes.
 fn put(file: &mut Vec<u8>, numbers: &[(u64, usize)]) {
     for (number, length) in numbers {
         file.extend(number.to_le_bytes().iter().take(*length));

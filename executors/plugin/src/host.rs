@@ -16,7 +16,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::plugin_call::PluginCall;
 
-/// Environment of an executor of a plugin.
+/// Environment of an executor of a plugin: the target of its calls to `refuse`, `count`, `gauge` and `condition`.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) metrics: Metrics,
@@ -26,7 +26,7 @@ pub(crate) struct Site {
 }
 
 thread_local! {
-    /// Reason why the library that this thread initializes cannot be used.
+    /// Status (`FLOWRUN_…`) and reason why the library that this thread initializes cannot be used.
     static UNUSABLE_REASON: RefCell<Option<(u32, String)>> = const { RefCell::new(None) };
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn clear_unusable_reason() {
     UNUSABLE_REASON.take();
 }
 
-/// Takes the reason why the library that this thread initialized cannot be used.
+/// Takes the status and the reason why the library that this thread initialized cannot be used; `None` if it reported none.
 pub(crate) fn take_unusable_reason() -> Option<(u32, String)> {
     UNUSABLE_REASON.take()
 }

@@ -1,4 +1,5 @@
-//! Inspection of the bytes of a library, without executing it.
+//! Inspection of the bytes of a library, without executing it: ELF headers, and the note, a section that describes the
+//! library's executors.
 
 use std::collections::HashSet;
 
@@ -148,8 +149,8 @@ fn check_machine(bytes: &[u8]) -> Result<(), LibraryError> {
     match bytes.get(4..6) {
         Some([2, 1]) => {}
         Some([1, _]) => return Err(wrong("32-bit processors")),
-        Some([2, 2]) => return Err(wrong("processors with the other order of bytes")),
-        _ => return Err(truncated("it ends within its first bytes")),
+        Some([2, 2]) => return Err(wrong("big-endian processors")),
+        _ => return Err(truncated("its first bytes are not an ELF header")),
     }
     let header = FileHeader64::<Endianness>::parse(bytes).map_err(truncated)?;
     match header.e_machine(Endianness::Little) {
@@ -180,7 +181,7 @@ fn check_complete(
         .iter()
         .all(|section| section.file_range(endian).is_none_or(|(offset, size)| is_inside(offset, size)));
     if !loaded || !sections || segments.is_empty() {
-        return Err(truncated("a part that it names lies behind its end"));
+        return Err(truncated("it has no segments, or a segment or section extends past its end"));
     }
     Ok(())
 }
@@ -214,7 +215,7 @@ fn read_note<'a>(file: &object::read::elf::ElfFile64<'a, Endianness>) -> Result<
         let json = std::str::from_utf8(json).ok()?.trim_end_matches(['\0', ' ']);
         Some(RawNote { abi_version: u32::from_ne_bytes(version.try_into().ok()?), json })
     };
-    let note = parse().ok_or_else(|| no_note("the plugin's note is not laid out as notes are"))?;
+    let note = parse().ok_or_else(|| no_note("the plugin's note has an invalid layout"))?;
     if note.json.len() > NOTE_BYTES_MAX {
         return Err(no_note(format_args!("the plugin's note has more than {NOTE_BYTES_MAX} bytes")));
     }
@@ -228,7 +229,7 @@ fn check_names(description: &Description, inspection: &mut Inspection) {
         || executors.iter().any(|executor| executor.parameters.len() > ENTRIES_MAX);
     if executors.is_empty() || many {
         let message = format!(
-            "the plugin has {} executors; from 1 to {ENTRIES_MAX} are taken, with as many parameters",
+            "the plugin has {} executors; 1 to {ENTRIES_MAX} are allowed, each with at most {ENTRIES_MAX} parameters",
             executors.len()
         );
         inspection.faults.push(no_note(message));

@@ -27,16 +27,17 @@ use flowrun_sdk::{ExecutorType, LibraryError, LibraryRequest};
 pub use inspect::{Inspection, inspect};
 pub use types::parameter_text;
 
-/// Returns the executor types of a library, without executing it. Checks its location and its hash.
+/// Returns the executor types of a library, without executing it. Checks its location, its hash (if the request has one) and
+/// its content.
 ///
 /// # Errors
-/// The first problem.
+/// The first problem that is found.
 pub fn open(request: &LibraryRequest<'_>) -> Result<&'static [ExecutorType], LibraryError> {
     let path = allowed_path::resolve(request.path, request.roots)?;
     library::open(&path, request.sha256).map(types::types)
 }
 
-/// Inspects a file in any directory, without executing it.
+/// Inspects a file in any directory, without executing it. Its faults include permissions that let every user replace it.
 ///
 /// # Errors
 /// [`LibraryError`] if the file cannot be read.

@@ -26,7 +26,9 @@ pub(crate) struct Library {
     pub(crate) file: File,
     /// SHA-256 of its bytes, in hexadecimal.
     pub(crate) sha256: String,
+    /// Executors of the library, from its note.
     pub(crate) description: Description,
+    /// Functions of the library, once it is loaded.
     pub(crate) table: LazyTable,
     /// Executor types, which [`types`](crate::types) derives from the description.
     pub(crate) types: std::sync::OnceLock<Vec<ExecutorType>>,
@@ -42,13 +44,20 @@ impl std::fmt::Debug for LazyTable {
     }
 }
 
-/// Reads a library.
+/// Reads the bytes of a library.
+///
+/// # Errors
+/// [`LibraryFault::Unreadable`], also for a file of more than [`LIBRARY_BYTES_MAX`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LibraryError> {
     guard::read_file(path, LIBRARY_BYTES_MAX)
         .map_err(|error| LibraryError::new(LibraryFault::Unreadable, error.to_string()))
 }
 
-/// Opens the library at `path`. Files with the same content are opened once, and never closed.
+/// Opens the library at `path`, whose SHA-256 must be `sha256` if that is set. Files with the same content are opened once,
+/// and never closed.
+///
+/// # Errors
+/// When the file cannot be read or has another hash, and the first fault of its [`Inspection`].
 pub(crate) fn open(path: &Path, sha256: Option<&str>) -> Result<&'static Library, LibraryError> {
     static OPENED: LazyLock<Mutex<HashMap<String, &'static Library>>> = LazyLock::new(Mutex::default);
     let bytes = read(path)?;

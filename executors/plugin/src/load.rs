@@ -1,4 +1,4 @@
-//! Loads libraries, each once, with a timeout: a library that hangs costs a thread.
+//! Loads libraries, each once, on a thread with a timeout. A library that hangs occupies its thread for ever.
 
 use std::ffi::c_void;
 use std::os::fd::AsRawFd as _;
@@ -14,10 +14,12 @@ use crate::host;
 use crate::inspect::SYMBOL;
 use crate::library::Library;
 
-/// Timeout of loading a library and calling its entry point. Problems of a flow are reported within five seconds.
+/// Timeout of loading a library and calling its entry point. It is below five seconds, within which all problems of a flow
+/// are to be reported.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Returns the functions of the library, and loads it for the first caller. Concurrent callers wait.
+/// Returns the functions of the library, and loads it for the first caller. Concurrent callers wait. An error is kept: the
+/// library is not loaded again.
 pub(crate) fn table(library: &'static Library) -> Result<&'static FlowrunPlugin, LibraryError> {
     library.table.0.lock().get_or_insert_with(|| load_with_timeout(library)).clone()
 }
@@ -79,7 +81,7 @@ fn load(library: &Library) -> Result<&'static FlowrunPlugin, LibraryError> {
     let description: Option<Description> =
         serde_json::from_str(description.trim_end_matches(['\0', ' '])).ok();
     if description.as_ref() != Some(&library.description) {
-        return Err(not_loaded("the description that the plugin returns is not what its note says"));
+        return Err(not_loaded("the description that the plugin returns differs from that in its note"));
     }
     Ok(table)
 }

@@ -1,4 +1,4 @@
-//! One call of a plugin: its encoded arguments, and what the plugin has reported so far.
+//! One call of a plugin: its encoded arguments, and the reports of the plugin so far.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,9 @@ use serde_json::Map;
 pub(crate) struct PluginCall {
     pub(crate) request_id: String,
     pub(crate) endpoint: String,
+    /// Parameters of the request as a JSON object; empty if there are none.
     pub(crate) parameters: String,
+    /// Documents as a protobuf message, see [`protobuf::encode_shared`].
     pub(crate) documents: Bytes,
     /// Number of documents.
     pub(crate) count: usize,
@@ -84,14 +86,17 @@ impl PluginCall {
         reports.defect.is_none()
     }
 
+    /// Records the cause of the error that the plugin is about to return.
     pub(crate) fn set_reason(&self, reason: String) {
         self.reports.lock().reason = Some(reason);
     }
 
+    /// Records the failure of the document with the given id.
     pub(crate) fn fail_document(&self, id: String, error: ExecutorError) {
         self.reports.lock().failures.push((id, error));
     }
 
+    /// Records a result of the request. A value that is not JSON fails the call.
     pub(crate) fn set_result(&self, name: String, value: &str) {
         let mut reports = self.reports.lock();
         match serde_json::from_str(value) {
@@ -103,7 +108,7 @@ impl PluginCall {
         }
     }
 
-    /// Outcome of a call with `documents` that returned `status`.
+    /// Outcome of a call that was sent `documents` and returned `status`. Without an answer, `documents` are unchanged.
     pub(crate) fn into_outcome(self, status: u32, documents: &Documents) -> CallOutcome {
         use flowrun_sdk::abi::{FLOWRUN_OK, FLOWRUN_PANIC, error_kind};
         let Reports { documents: answer, failures, results, reason, defect } = self.reports.into_inner();

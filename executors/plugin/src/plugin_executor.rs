@@ -33,13 +33,17 @@ unsafe impl Sync for PluginExecutor {}
 #[derive(Debug)]
 pub(crate) struct Properties {
     pub(crate) endpoints: Endpoints,
+    /// Order and number of the matches that it returns; `None` if it finds no matches.
     pub(crate) ranking: Option<Ranking>,
     /// `true` if it accepts concurrent calls.
     pub(crate) concurrent: bool,
 }
 
 impl PluginExecutor {
-    /// Creates an executor.
+    /// Creates the executor `name` of the library with the functions in `table`.
+    ///
+    /// # Errors
+    /// When the plugin rejects a parameter or fails for another reason, or its endpoints are malformed.
     pub(crate) fn create(
         table: &'static FlowrunPlugin,
         name: &'static str,
@@ -85,7 +89,9 @@ impl PluginExecutor {
         let endpoints = match endpoints.is_empty() {
             true => Endpoints::All,
             false => Endpoints::Only(serde_json::from_str(&endpoints).map_err(|error| {
-                BuildError::failed(format_args!("the plugin's endpoints are no JSON list of texts: {error}"))
+                BuildError::failed(format_args!(
+                    "the plugin's endpoints are not a JSON list of texts: {error}"
+                ))
             })?),
         };
         let top_k = usize::try_from(made.top_k).unwrap_or(usize::MAX);
@@ -146,7 +152,8 @@ impl Drop for PluginExecutor {
     }
 }
 
-/// Error of a failed creation. Mistakes in parameters that the flow sets are reported at their position.
+/// Error of a failed creation. `refusal` is the rejected parameter (empty for none) and the reason. If the flow sets the
+/// parameter, the error is reported at its position in the file.
 fn creation_error(status: u32, refusal: Option<(String, String)>, build: &Build) -> BuildError {
     let Some((parameter, reason)) = refusal else {
         return BuildError::failed(format_args!("the plugin's `create` returned {status} without a reason"));

@@ -21,7 +21,7 @@ impl Factory for LibraryFactory {
     }
 }
 
-/// Executor types of a library. They are never freed, like the library.
+/// Executor types of a library, as listed in its description. They are never freed, like the library.
 pub(crate) fn types(library: &'static Library) -> &'static [ExecutorType] {
     library.types.get_or_init(|| build(library))
 }

@@ -1,5 +1,5 @@
-//! The program that child processes run if they run no interpreter: the program that contains this library, or one
-//! that is registered for it.
+//! The program that child processes run, except those of Python executors, and that the guardian runs. The program that
+//! contains this library registers it (itself, or another one); without a registration, `FLOWRUN_PROGRAM` names it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,12 +48,14 @@ impl Program {
         format!("no program is registered for child processes; set `{VARIABLE}` to the path of flowrun")
     }
 
+    /// Command of an executor's child process.
     pub(crate) fn executor_command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.executor_arguments);
         command
     }
 
+    /// Command of the guardian.
     pub(crate) fn guardian_command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.guardian_arguments);

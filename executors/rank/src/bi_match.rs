@@ -32,7 +32,7 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<BiMatchRankerParameter
 /// and more matched chunks than `siblings` states give scores above 1.
 #[derive(Clone, Copy, Debug)]
 pub struct BiMatchRanker {
-    /// Distance assumed for a chunk without a match.
+    /// Distance assumed for a chunk without a match; must be more than 0.
     pub d_miss: f64,
 }
 

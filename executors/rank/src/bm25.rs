@@ -25,17 +25,17 @@ pub(crate) const TYPE: ExecutorType = ExecutorType::new::<Bm25RankerParameters>(
     create,
 );
 
-/// Scores a document by the mean of its chunk scores, weighted by `tf · idf` of their query chunk `q`, with `df` and `n` as
-/// defined in [`TfIdfRanker`](crate::TfIdfRanker):
+/// Scores a document by the mean of its chunk scores, weighted by `tf · idf` of their query chunk `q`, with `df`, `n` and
+/// `chunks` as defined in [`TfIdfRanker`](crate::TfIdfRanker):
 ///
 /// * `idf(q) = log10((Σ df + 1) / (df(q) + 0.5))²`
 /// * `tf(q) = (1 + k) · n(q) / (k · (1 − b + b · chunks / mean) + n(q))`, with `mean` the mean number of chunks of
 ///   a document, over all matched chunks.
 #[derive(Clone, Copy, Debug)]
 pub struct Bm25Ranker {
-    /// Saturation of the term frequency.
+    /// Saturation of the term frequency, usually called k1; at least 0.
     pub k: f64,
-    /// Length normalisation.
+    /// Length normalisation, from 0 (none) to 1 (full).
     pub b: f64,
     /// Smallest score that counts towards the term frequency.
     pub threshold: f64,

@@ -8,9 +8,9 @@ use flowrun_sdk::{
 use crate::query::collect_hits;
 use crate::{RankedDocument, Ranker};
 
-/// Builds the instance of a ranker, which handles `/search`.
+/// Builds an executor from a ranker; it handles `/search`.
 ///
-/// Afterwards a query has one match per document, best first; its chunks are removed unless `keep_chunks` is set.
+/// Each query gets one match per document, best first. Its chunks are removed unless `keep_chunks` is set.
 pub(crate) fn instance<R: Ranker + 'static>(ranker: R, keep_chunks: bool) -> Instance {
     // A ranker returns every document with a hit; only `top_k` of the request limits them.
     Instance::new(RankExecutor { ranker, keep_chunks })
@@ -18,7 +18,7 @@ pub(crate) fn instance<R: Ranker + 'static>(ranker: R, keep_chunks: bool) -> Ins
         .with_ranking(Order::Descending, usize::MAX)
 }
 
-/// Description of [`instance`].
+/// Describes the executor that [`instance`] builds, before it is built.
 pub(crate) fn describe(_: &Build) -> ExecutorDescription {
     ExecutorDescription::plain().with_endpoints(["/search"]).with_ranking(Order::Descending, usize::MAX)
 }

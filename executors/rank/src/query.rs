@@ -9,8 +9,8 @@ use crate::{Hit, Hits, Id, Ranker};
 /// Hits of a query. The document of a match is its `parent_id`; its score is the first one.
 ///
 /// # Errors
-/// When a match lacks `parent_id`, score or tag, or has a score that `ranker` does not support. The error names match and
-/// chunk.
+/// When a match lacks `parent_id`, a score, or the tag `siblings` although `ranker` needs it, or has a score that `ranker`
+/// does not support. The error names match and chunk.
 pub(crate) fn collect_hits<'a, R: Ranker>(
     query: &'a Document,
     ranker: &R,

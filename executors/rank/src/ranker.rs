@@ -1,4 +1,4 @@
-//! The trait of rankers. Collecting hits and writing matches is done by `executor`.
+//! The trait of rankers. `executor` writes the matches, and `query` collects the hits.
 
 use crate::{Hits, RankedDocument};
 
@@ -16,6 +16,7 @@ pub trait Ranker: Send {
         None
     }
 
-    /// Documents with at least one hit, sorted by score, largest first; ties by id.
+    /// Documents with at least one hit, sorted by score, largest first; ties by the text of the id. [`Hits::rank`] sorts
+    /// in this order.
     fn rank<'a>(&self, hits: &Hits<'a>) -> Vec<RankedDocument<'a>>;
 }

@@ -12,6 +12,7 @@ pub(crate) struct DocumentFrequencies<'a> {
 }
 
 impl<'a> DocumentFrequencies<'a> {
+    /// Counts the hits of each query chunk.
     pub(crate) fn new(hits: &Hits<'a>) -> Self {
         let mut counts = HashMap::new();
         for hit in hits.rows() {
@@ -20,18 +21,19 @@ impl<'a> DocumentFrequencies<'a> {
         Self { counts, total: hits.rows().len() as f64 }
     }
 
+    /// Number of hits of `query_chunk`; 0 if it has none.
     pub(crate) fn get(&self, query_chunk: Id<'a>) -> f64 {
         self.counts.get(&query_chunk).copied().unwrap_or(0.0)
     }
 }
 
-/// A query chunk in one document.
+/// The hits of one query chunk in one document.
 pub(crate) struct Term<'a> {
     pub(crate) query_chunk: Id<'a>,
     /// Number of hits that reach the threshold; at least one.
     pub(crate) count: f64,
     /// Last of the matched chunks that reach the threshold, by [`Id`]. Its tag `siblings` is the length of the document.
-    /// (Jina takes the last of an unstable sort. It matters only if the chunks of a document disagree.)
+    /// (Jina takes the last of an unstable sort. The choice matters only if the tags of a document's chunks disagree.)
     pub(crate) match_chunk: Id<'a>,
 }
 

@@ -1,9 +1,10 @@
-//! Addresses of gRPC servers: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS.
+//! Addresses of gRPC servers: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS; `http` and `https` are
+//! synonyms of the schemes.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The address of a gRPC server, and whether it uses TLS.
+/// The address of a gRPC server, and whether it uses TLS. The host `0.0.0.0` is parsed as `127.0.0.1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     host: String,

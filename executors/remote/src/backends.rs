@@ -8,7 +8,9 @@ use crate::peer::PeerOptions;
 /// The endpoints of a remote executor, the options for connecting to them, and the health that they determine.
 pub(crate) struct Backends {
     pub(crate) endpoints: LoadBalancer,
+    /// Options for connecting to an endpoint.
     pub(crate) options: PeerOptions,
+    /// Health of the executor in its flow.
     pub(crate) health: Health,
 }
 

@@ -14,8 +14,8 @@ const EJECTION_MAX: Duration = Duration::from_secs(30);
 /// Ejection time of an endpoint after its first failure.
 const EJECTION_FIRST: Duration = Duration::from_millis(500);
 
-/// Delay before retry round `rounds` (from 1), with a random factor of 0.5 to 1.5 so that callers that failed at the same
-/// time do not retry at the same time.
+/// Delay before retry round number `rounds` (from 1), with a random factor of 0.5 to 1.5 so that callers that failed at
+/// the same time do not retry at the same time.
 pub(crate) fn retry_delay(rounds: u32) -> Duration {
     doubled(RETRY_DELAY_FIRST, rounds, RETRY_DELAY_MAX).mul_f64(rand::random_range(0.5..1.5))
 }

@@ -74,7 +74,7 @@ pub struct Unreachable {
 /// Error of a call.
 #[derive(Clone, Debug)]
 pub enum CallError {
-    /// The server sent an error status.
+    /// The server sent an error status: its code and its message.
     Status(Code, String),
     /// The connection broke for this reason; the server may or may not have executed the call.
     Broken(String),

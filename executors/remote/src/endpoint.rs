@@ -1,4 +1,5 @@
-//! An address of a remote executor with its connection, its calls in flight and its recent failures.
+//! An address of a remote executor with its connection, its calls in flight and its recent failures. The endpoint of a
+//! request (`/index`) is another concept.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use crate::{Address, Unreachable, backoff};
 /// An address, its connection if there is one, and its state.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    /// The address of the server.
     pub(crate) address: Address,
     /// Permits for concurrent calls.
     pub(crate) permits: Semaphore,
@@ -65,7 +67,7 @@ impl Endpoint {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// End of the ejection, if the endpoint is ejected at `now`.
+    /// End of the ejection; `None` if the endpoint is not ejected at `now`.
     pub(crate) fn ejected_until(&self, now: Instant) -> Option<Instant> {
         self.state.lock().ejected_until.filter(|until| *until > now)
     }
@@ -75,7 +77,10 @@ impl Endpoint {
         self.state.lock().peer.clone().filter(|peer| !peer.is_closed())
     }
 
-    /// The open connection, established if there is none.
+    /// Returns the open connection, and establishes one if there is none.
+    ///
+    /// # Errors
+    /// [`Unreachable`] if no connection can be established; the cause is then the endpoint's [`failure`](Self::failure).
     pub(crate) async fn connect(&self, options: &PeerOptions) -> Result<Peer, Unreachable> {
         if let Some(peer) = self.peer() {
             return Ok(peer);
@@ -113,7 +118,7 @@ impl Endpoint {
         state.failure = Some(reason.to_owned());
     }
 
-    /// The reason why calls would fail now, as far as known.
+    /// The reason why calls would fail now, as far as known; `None` if the endpoint works.
     pub(crate) fn failure(&self) -> Option<String> {
         let state = self.state.lock();
         match (&state.failure, &state.peer) {

@@ -18,7 +18,7 @@ use crate::parameters::{Addresses, RemoteParameters};
 use crate::peer::PeerOptions;
 use crate::{Address, TrustStore, backoff, health_check};
 
-/// Calls a remote executor.
+/// The executor type `RemoteExecutor`, which calls a remote executor.
 pub const REMOTE_EXECUTOR: ExecutorType = ExecutorType::new::<RemoteParameters>(
     "RemoteExecutor",
     "Calls a remote executor, head or gateway over gRPC.",
@@ -40,7 +40,9 @@ const FAILURES_LISTED_MAX: usize = 4;
 /// The executor.
 struct Remote {
     backends: Arc<Backends>,
+    /// Limit on one attempt; `None` for the request's deadline only.
     timeout_send: Option<Duration>,
+    /// Maximum number of attempts of a call, at least one.
     tries: usize,
 }
 

@@ -1,4 +1,5 @@
-//! Background health check: connects to idle endpoints, so that the readiness of a flow does not depend on its first request.
+//! Background health check: connects to endpoints that have no connection, so that the readiness of a flow does not depend on
+//! its first request.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::backends::{Backends, no_runtime};
 /// Interval of the check while all endpoints can be reached.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// First delay before an unreachable endpoint is tried again; doubled up to `INTERVAL`.
+/// Initial value of the delay while an endpoint cannot be reached. It is doubled before each delay, up to `INTERVAL`.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 
 /// Starts the check, which ends when the executor is dropped.

@@ -8,19 +8,21 @@ use crate::endpoint::Endpoint;
 /// The endpoints of a remote executor, at least one.
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
+    /// All endpoints, in the order of the parameter `addresses`.
     pub(crate) all: Vec<Endpoint>,
     /// Round-robin counter that breaks ties.
     next: AtomicUsize,
 }
 
 impl LoadBalancer {
+    /// Creates a balancer of at least one endpoint.
     pub(crate) fn new(all: Vec<Endpoint>) -> Self {
         Self { all, next: AtomicUsize::new(0) }
     }
 
     /// Selects the endpoint for the next attempt of a call that failed at `tried`: among the endpoints that are not ejected
-    /// the one with the fewest calls in flight; if all are ejected, the one whose ejection ends first. Returns its index,
-    /// or `None` if all were tried.
+    /// the one with the fewest calls in flight; if all are ejected, the one whose ejection ends first. Returns its index
+    /// in [`all`](Self::all), or `None` if all were tried. `tried` contains such indices.
     pub(crate) fn choose(&self, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
         let turn = self.next.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 /// Names that gRPC itself or the call uses.
 const RESERVED: [&str; 5] = ["content-type", "te", "user-agent", "endpoint", "host"];
 
-/// Validated names and values.
+/// Validated names and values of metadata.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata(Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)>);
 

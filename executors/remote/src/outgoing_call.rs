@@ -15,7 +15,8 @@ use crate::{Address, CallError};
 /// A failed attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// The peer did not process the call, for this reason; a retry may succeed.
+    /// The peer could not be reached, is not available, or the connection broke, for this reason; a retry may succeed. The
+    /// peer may have executed the call.
     Unreachable(String),
     /// The call failed; it is not retried.
     Failed(ExecutorError),
@@ -35,9 +36,9 @@ pub(crate) struct OutgoingCall<'a> {
 /// Limits on the duration of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimits {
-    /// The deadline of the request.
+    /// The deadline of the request; `None` for no deadline.
     pub(crate) deadline: Option<Instant>,
-    /// The limit on one call (`timeout_send`).
+    /// The limit on one attempt (`timeout_send`); `None` for no limit.
     pub(crate) timeout_send: Option<Duration>,
 }
 
@@ -95,7 +96,11 @@ impl<'a> OutgoingCall<'a> {
         message
     }
 
-    /// Makes one attempt at `endpoint`. Returns the reply, or `None` if the peer does not handle the request's endpoint.
+    /// Makes one attempt at `endpoint`, and connects to it first if there is no connection. Returns the reply, or `None` if
+    /// the peer does not handle the request's endpoint.
+    ///
+    /// # Errors
+    /// [`AttemptError`]: whether another attempt may succeed, and the cause.
     pub(crate) async fn send(
         &mut self,
         endpoint: &Endpoint,

@@ -21,8 +21,9 @@ flowrun_sdk::parameters! {
         metadata: Map<String, Value> = Map::new(),
         /// Limit on one call in milliseconds; -1 for the request's deadline only.
         timeout_send: i64 = -1,
-        /// Number of retries, each at the next address, after a failure to connect or a lost connection; -1 for 3, or the
-        /// number of addresses if larger. An executor may therefore receive a call twice.
+        /// Number of retries, each at the next address, after a failure to connect, a lost connection, or the status
+        /// `UNAVAILABLE` or `CANCELLED`; -1 for 3, or the number of addresses if larger. An executor may therefore receive a
+        /// call twice.
         retries: i64 = -1,
         /// Schema of the documents sent to the executor.
         schema: SchemaChoice = SchemaChoice::Auto,

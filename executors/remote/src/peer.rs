@@ -46,6 +46,7 @@ pub(crate) struct Peer {
 /// Options for connecting to a peer.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerOptions {
+    /// Trusted certificate authorities; `None` for those of this machine.
     pub(crate) trust: Option<TrustStore>,
     pub(crate) metadata: Metadata,
     pub(crate) schema: SchemaChoice,
@@ -71,7 +72,11 @@ impl Peer {
             .is_none_or(|known| known.iter().any(|name| name == endpoint || name == DEFAULT_ENDPOINT))
     }
 
-    /// Sends a request, over a stream if the peer supports no unary calls.
+    /// Sends a request, over a stream if the peer supports no unary calls. `request` builds it, twice if the first unary call is
+    /// rejected.
+    ///
+    /// # Errors
+    /// [`CallError`] if there is no reply.
     pub(crate) async fn send(
         &self,
         request: impl Fn() -> tonic::Request<DataRequestProto>,

@@ -21,7 +21,8 @@ pub(crate) fn tls_problem(error: &io::Error) -> String {
     let remedy = match cause {
         Some(Error::InvalidMessage(_)) => Some("this port does not speak TLS: use grpc://"),
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Some(
-            "the server's certificate is not trusted: name a PEM file with its authority, or with the certificate itself",
+            "the server's certificate is not trusted: name a PEM file with its authority, or with the certificate itself, \
+             as `ca` (`--ca` on the command line)",
         ),
         Some(Error::InvalidCertificate(CertificateError::Other(other)))
             if other.to_string().contains("CaUsedAsEndEntity") =>
@@ -86,7 +87,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PlaintextStream<S> {
 
 impl<S: AsyncRead + Unpin> PlaintextStream<S> {
     /// The result of a failed write: the alert that the server sent before it closed the connection, or else `error`. Waits
-    /// until the connection was read, which is possible because it is closed.
+    /// for the first read, which ends because the connection is closed.
     fn failed_write(&mut self, context: &mut Context<'_>, error: io::Error) -> Poll<io::Result<usize>> {
         if !self.has_read {
             let mut bytes = [0; TLS_ALERT.len()];

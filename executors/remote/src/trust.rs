@@ -26,7 +26,7 @@ impl TrustStore {
     /// The authorities that this machine trusts, loaded once per process.
     ///
     /// # Errors
-    /// If there are none.
+    /// If this machine has none.
     pub fn system() -> Result<Self, String> {
         static SYSTEM: OnceLock<Result<TrustStore, String>> = OnceLock::new();
         let read = || {
@@ -36,7 +36,8 @@ impl TrustStore {
             if added == 0 {
                 let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
                 return Err(format!(
-                    "this machine has no certificate authorities{why}; name a PEM file with the trusted ones: `ca: FILE`"
+                    "this machine has no certificate authorities{why}; name a PEM file with the trusted ones as `ca` (`--ca` on \
+                     the command line)"
                 ));
             }
             Self::from_roots(roots)
@@ -75,6 +76,7 @@ impl TrustStore {
         Ok(Self(Arc::new(config)))
     }
 
+    /// Returns a connector that performs TLS handshakes and accepts only servers with a trusted certificate.
     pub(crate) fn connector(&self) -> TlsConnector {
         TlsConnector::from(Arc::clone(&self.0))
     }

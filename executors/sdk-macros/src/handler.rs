@@ -11,9 +11,11 @@ use syn::{
 
 /// A method that handles requests.
 pub(crate) struct Handler {
+    /// Name of the method.
     pub(crate) name: Ident,
     /// Endpoints of the method; empty for all that no other method handles.
     pub(crate) endpoints: Vec<LitStr>,
+    /// `true` for an `async fn`.
     pub(crate) is_async: bool,
     /// `true` if it is called for each document.
     per_document: bool,
@@ -31,6 +33,9 @@ enum Argument {
 
 impl Handler {
     /// Parses a method and removes its attribute; `None` for a method without `#[requests]`.
+    ///
+    /// # Errors
+    /// The mistake in the attribute, the receiver or an argument, at its position.
     pub(crate) fn parse(method: &mut ImplItemFn) -> Result<Option<Self>> {
         let Some(position) = method.attrs.iter().position(|attribute| attribute.path().is_ident("requests"))
         else {
@@ -60,7 +65,8 @@ impl Handler {
         Ok(Some(Self { name: signature.ident.clone(), endpoints, is_async, per_document, arguments }))
     }
 
-    /// Expression that handles `call`.
+    /// Block that parses the parameters of the variable `call`, calls the method on `self` and applies its return value to
+    /// the call.
     pub(crate) fn invocation(&self) -> TokenStream {
         let Self { name, .. } = self;
         let mut parsing = TokenStream::new();

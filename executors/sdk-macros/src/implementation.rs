@@ -11,7 +11,11 @@ use syn::{
 
 use crate::handler::Handler;
 
-/// Expands to the `impl` block, followed by the implementations that make the type an executor.
+/// Expands `item`, an `impl` block, to the block without the attributes of its methods, followed by the implementations
+/// that make the type an executor. `arguments` are those of `#[executor]`, which takes none.
+///
+/// # Errors
+/// The first mistake, at its position.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !arguments.is_empty() {
         return Err(Error::new(
@@ -46,7 +50,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     Ok(quote!(#item #executor #instance #constant))
 }
 
-/// Stores a method with the attribute `name`, and removes the attribute.
+/// Stores a copy of the method in `found` if it has the attribute `name`, and removes the attribute.
 fn take_marked(method: &mut ImplItemFn, name: &str, found: &mut Option<ImplItemFn>) -> Result<()> {
     let Some(position) = method.attrs.iter().position(|attribute| attribute.path().is_ident(name)) else {
         return Ok(());
@@ -119,7 +123,8 @@ fn sync_executor(item: &ItemImpl, handlers: &[Handler], close: Option<&ImplItemF
 fn close_method(close: Option<&ImplItemFn>, is_async: bool) -> Result<Option<&Ident>> {
     let Some(method) = close else { return Ok(None) };
     if method.sig.asyncness.is_some() != is_async {
-        let message = "the method with `#[close]` is async if those that handle requests are";
+        let message =
+            "the method with `#[close]` must be async if the methods that handle requests are, else not";
         return Err(Error::new(method.sig.ident.span(), message));
     }
     Ok(Some(&method.sig.ident))

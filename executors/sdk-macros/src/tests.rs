@@ -1,4 +1,4 @@
-//! Compile errors of `#[executor]`.
+//! Tests of the compile errors of `#[executor]`.
 
 use quote::quote;
 
@@ -74,7 +74,7 @@ fn mistakes_are_reported_with_the_correction() {
         ),
         (
             quote!(impl Mine { #[close] fn end(&self) {} #[requests] async fn a(&self) {} }),
-            "is async if those that handle requests are",
+            "must be async if the methods that handle requests are",
         ),
         (quote!(impl Executor for Mine { }), "not of a trait"),
         (

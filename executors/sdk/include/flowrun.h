@@ -46,7 +46,7 @@
 #define FLOWRUN_PARAMETER 2
 
 /*
- A resource outside the executor failed: a file, a disk, a connection.
+ A resource failed or is exhausted: a file, a disk, a connection, the memory of the request.
  */
 #define FLOWRUN_RESOURCE 3
 
@@ -130,7 +130,7 @@ typedef struct flowrun_bytes {
 } flowrun_bytes;
 
 /*
- One call. Valid until `execute` returns.
+ One call. Valid until `execute` or `close` returns.
  */
 typedef struct flowrun_call {
     /*
@@ -142,7 +142,7 @@ typedef struct flowrun_call {
      */
     const struct flowrun_host *host;
     /*
-     Handle of the host.
+     Handle of the call, for use by the host alone.
      */
     void *handle;
     /*
@@ -280,7 +280,7 @@ typedef struct flowrun_build {
      */
     const struct flowrun_host *host;
     /*
-     Handle of the executor's environment, owned by the host.
+     Handle by which the host's functions identify this executor.
      */
     void *site;
     /*
@@ -324,7 +324,7 @@ typedef struct flowrun_build {
      */
     uint64_t concurrency;
     /*
-     Number that the replicas of one shard have in common, which may share state.
+     Number that is the same for all replicas of one shard, so that they can share state.
      */
     uint64_t shared;
     /*
@@ -380,16 +380,16 @@ typedef struct flowrun_plugin_table {
      */
     struct flowrun_bytes (*describe)(void);
     /*
-     Creates an executor. Returns a kind of error, after the cause was reported by `refuse`.
+     Creates an executor. Returns `FLOWRUN_OK`, or a kind of error after it reported the cause with `refuse`.
      */
     uint32_t (*create)(const struct flowrun_build *build, struct flowrun_made *made);
     /*
-     Executes one call. Returns a kind of error, after the cause was reported by `fail`.
+     Executes one call. Returns `FLOWRUN_OK`, or a kind of error after it reported the cause with `fail`.
      */
     uint32_t (*execute)(void *executor, const struct flowrun_call *call);
     /*
-     Writes out data that is still in memory. Called once, after the last call, with a call without documents. May be
-     null.
+     Writes out data that is still in memory. Called once, after the last call, with a call without documents. Returns
+     like `execute`. May be null.
      */
     uint32_t (*close)(void *executor, const struct flowrun_call *call);
     /*

@@ -65,7 +65,8 @@ impl AccessPaths {
         Self::non_empty(self.0.iter().filter(|path| !path.is_empty()).cloned().collect())
     }
 
-    /// Returns the paths to the parents of the chunks in this set, for paths of chunks alone; `None` if there are none.
+    /// Returns the paths to the parents of the chunks in this set. Paths with a step to matches are left out; `None` if no
+    /// path remains.
     #[must_use]
     pub fn parents(&self) -> Option<Self> {
         let chunks = self.0.iter().filter(|path| path.iter().all(|step| *step == Step::Chunks));
@@ -103,7 +104,7 @@ impl AccessPaths {
     }
 
     /// Calls `action` with every list of siblings on the paths from `root`, so that it can add and remove documents, until
-    /// one call fails. The root is a list of its own, which is returned.
+    /// one call fails. The path `@r` leads to a list that contains only `root`. Returns that list, as `action` changed it.
     ///
     /// # Errors
     /// The first error of `action`.
@@ -161,7 +162,7 @@ fn visit_mut<E>(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessPathError {
-    /// The syntax is wrong.
+    /// The syntax is wrong. Contains the beginning of the path in backquotes.
     #[error(
         "{0} is not an access path; write `@r` for the documents, `@c` for their chunks, `@m` for their matches"
     )]

@@ -19,8 +19,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     block_on_or(future, Duration::MAX, || None)
 }
 
-/// Runs `future` until it completes or `interrupt` returns a value, which is called after each wake-up and whenever
-/// `interval` has passed without one.
+/// Runs `future` until it completes or `interrupt` returns a value. `interrupt` is called after each wake-up, and whenever
+/// `interval` has passed without a wake-up.
 pub(crate) fn block_on_or<T>(
     future: impl Future<Output = T>,
     interval: Duration,

@@ -9,13 +9,13 @@ pub fn user_cache_directory() -> Option<PathBuf> {
     set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))
 }
 
-/// Cache directory of flowrun: `flowrun` in that of the user.
+/// Cache directory of flowrun: `flowrun` in [`user_cache_directory`]; `None` if there is none.
 #[must_use]
 pub fn cache_directory() -> Option<PathBuf> {
     user_cache_directory().map(|cache| cache.join("flowrun"))
 }
 
-/// Directory of the models that encoders find by name: `models` in the cache directory of flowrun.
+/// Directory of the models that encoders find by name: `models` in [`cache_directory`]; `None` if there is none.
 #[must_use]
 pub fn model_directory() -> Option<PathBuf> {
     cache_directory().map(|cache| cache.join("models"))

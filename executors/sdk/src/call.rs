@@ -18,7 +18,7 @@ pub type RequestParameters = Map<String, Value>;
 /// One call of an executor.
 ///
 /// An executor reads or changes the documents, reports documents that failed and returns results besides documents.
-/// Builder methods set the environment of a call; hosts and compound executors use them.
+/// Builder methods set the environment of a call; hosts use them, and compound executors, which call other executors.
 #[derive(Debug)]
 pub struct Call<'a> {
     request_id: &'a str,
@@ -51,8 +51,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Creates a call with the deadline, cancellation and bound of `budget`, for compound executors that call their parts
-    /// document by document. The bytes that it uses are counted separately.
+    /// Creates a call with the deadline, cancellation and bound of `budget`, for compound executors that call their inner
+    /// executors document by document. The bytes that the new call uses are not counted in `budget`.
     #[must_use]
     pub fn with_budget(
         budget: &CallBudget,
@@ -83,20 +83,21 @@ impl<'a> Call<'a> {
         Self { sink, ..self }
     }
 
-    /// Sets deadline and cancellation.
+    /// Sets deadline (`None` for no deadline) and cancellation.
     #[must_use]
     pub fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
         Self { budget: self.budget.with_deadline(deadline, cancellation), ..self }
     }
 
-    /// Bounds the bytes that the documents may occupy ([`Document::memory_bytes`]).
+    /// Bounds the bytes that the documents may occupy ([`Document::memory_bytes`]). Set the documents first: they are
+    /// measured now.
     #[must_use]
     pub fn with_bytes_max(self, bytes_max: usize) -> Self {
         Self { budget: self.budget.with_bytes(bytes_max, self.documents.memory_bytes()), ..self }
     }
 
-    /// Moves the documents into a call for a part of a compound executor, with another endpoint and other parameters, and
-    /// the same budget. [`Call::merge_answer`] moves them back.
+    /// Moves the documents into a call for an inner executor of a compound executor, with another endpoint and other
+    /// parameters, and the same deadline, cancellation and bound. [`Call::merge_answer`] moves them back.
     #[must_use]
     pub fn sub_call<'b>(&mut self, endpoint: &'b str, parameters: &'b RequestParameters) -> Call<'b>
     where
@@ -181,7 +182,8 @@ impl<'a> Call<'a> {
         self.sink.as_ref()
     }
 
-    /// Executors that the documents came from, after a join with `no_reduce`. Empty otherwise, and in plugins.
+    /// Executors that the documents came from, after a join with `no_reduce`, which concatenates instead of merging. Empty
+    /// otherwise, and in plugins.
     pub fn origins(&self) -> &[Origin] {
         &self.origins
     }
@@ -196,12 +198,12 @@ impl<'a> Call<'a> {
         self.documents = documents.into();
     }
 
-    /// Time at which the request has to be answered.
+    /// Time at which the request has to be answered; `None` for no deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.budget.deadline()
     }
 
-    /// Budget of the call, to be held while documents are borrowed.
+    /// Budget of the call: a clone that shares its state, for use while the call is borrowed.
     #[must_use]
     pub fn budget(&self) -> CallBudget {
         self.budget.clone()
@@ -221,10 +223,11 @@ impl<'a> Call<'a> {
         self.results.insert(name.into(), value.into());
     }
 
-    /// Calls `action` with every document on `paths`, for reading. An error fails the root of that document alone.
+    /// Calls `action` with every document on `paths`, for reading. An error moves only the root of that document to the
+    /// failures.
     ///
     /// # Errors
-    /// Those of [`Call::check`], if the request ended meanwhile.
+    /// Those of [`Call::check`], if the request was cancelled or expired meanwhile.
     pub fn for_each_ref(
         &mut self,
         paths: &AccessPaths,
@@ -248,12 +251,12 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Calls `action` with every document on `paths`, for writing. An error fails the root of that document alone, and so
-    /// does growth beyond the [`CallBudget`].
+    /// Calls `action` with every document on `paths`, for writing. An error moves only the root of that document to the
+    /// failures, and so does growth beyond the [`CallBudget`].
     ///
     /// # Errors
-    /// Those of [`Call::check`], if the request ended meanwhile. The root that was being changed is then among the
-    /// failures.
+    /// Those of [`Call::check`], if the request was cancelled or expired meanwhile. The root that was being changed is then
+    /// among the failures.
     pub fn for_each(
         &mut self,
         paths: &AccessPaths,
@@ -268,12 +271,12 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Calls `action` with every list of siblings on `paths`, so that it can add and remove documents; a root is a list of
-    /// its own. An error fails the root alone, and so does growth beyond the [`CallBudget`].
+    /// Calls `action` with every list of siblings on `paths`, so that it can add and remove documents; each root
+    /// is a list of its own. An error moves only that root to the failures, and so does growth beyond the [`CallBudget`].
     ///
     /// # Errors
-    /// Those of [`Call::check`], if the request ended meanwhile. The root that was being changed is then among the
-    /// failures.
+    /// Those of [`Call::check`], if the request was cancelled or expired meanwhile. The root that was being changed is then
+    /// among the failures.
     pub fn for_each_siblings(
         &mut self,
         paths: &AccessPaths,
@@ -347,7 +350,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Number of matches per document that a request specifies: `top_k`, or `limit`, the name in Jina 3.
+/// Number of matches per document that a request specifies: `top_k`, or `limit`, the name in Jina 3. `None` if it
+/// specifies neither.
 ///
 /// # Errors
 /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a non-negative integer.

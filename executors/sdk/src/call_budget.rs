@@ -42,6 +42,7 @@ pub struct CallBudget {
 }
 
 impl CallBudget {
+    /// A budget without a deadline and without a bound of bytes, with a cancellation of its own.
     pub(crate) fn unbounded() -> Self {
         Self {
             deadline: None,
@@ -51,6 +52,7 @@ impl CallBudget {
         }
     }
 
+    /// Sets deadline (`None` for no deadline) and cancellation.
     pub(crate) fn with_deadline(self, deadline: Option<Instant>, cancellation: Cancellation) -> Self {
         Self { deadline, cancellation, ..self }
     }
@@ -66,7 +68,7 @@ impl CallBudget {
     /// [`ErrorKind::Cancelled`] or [`ErrorKind::Expired`] if the result is not awaited any more.
     pub fn check(&self) -> Result<(), ExecutorError> {
         if self.cancellation.is_cancelled() {
-            return Err(ExecutorError::new(ErrorKind::Cancelled, "the request was given up"));
+            return Err(ExecutorError::new(ErrorKind::Cancelled, "the request was cancelled"));
         }
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(ExecutorError::new(ErrorKind::Expired, "the deadline passed"));
@@ -85,6 +87,7 @@ impl CallBudget {
     }
 
     /// Time at which the call has to be answered.
+    /// `None` for no deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -94,7 +97,7 @@ impl CallBudget {
         &self.cancellation
     }
 
-    /// Bound of the bytes that the documents of the call may occupy.
+    /// Maximum number of bytes that the documents of the call may occupy.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }
@@ -104,6 +107,7 @@ impl CallBudget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Sets the bytes that are occupied or reserved, after documents were measured again.
     pub(crate) fn set_used(&self, used: usize) {
         self.used.store(used, Ordering::Relaxed);
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 
-/// Cancellation state of a request: set when the result is not awaited any more. Clones share their state.
+/// Cancellation state of a request: set when its result is no longer needed. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<State>);
 
@@ -31,7 +31,8 @@ impl fmt::Debug for State {
 }
 
 impl Cancellation {
-    /// Creates a cancellation that is also cancelled while `poll` returns `true`.
+    /// Creates a cancellation that is also cancelled while `poll` returns `true`. It does not wake waiting tasks or call
+    /// interrupts by itself: a caller has to check [`Cancellation::is_cancelled`] and call [`Cancellation::cancel`].
     pub(crate) fn polled(poll: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let poll: PollSource = Box::new(poll);
         Self(Arc::new(State { poll: Some(Mutex::new(Some(poll))), ..State::default() }))
@@ -50,7 +51,7 @@ impl Cancellation {
         }
     }
 
-    /// Cancels, and wakes the tasks that wait for it.
+    /// Cancels the request, wakes the tasks that wait for it and calls the interrupts of [`Cancellation::on_cancel`].
     pub fn cancel(&self) {
         self.0.is_cancelled.store(true, Ordering::Release);
         // Not in the head of the loop, which would keep the lock while wakers run.
@@ -58,8 +59,9 @@ impl Cancellation {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Calls `interrupt` once it is cancelled, on the thread that cancels, or at once if it is cancelled already. Not after
-    /// the guard was dropped. For computations that have an interrupt of their own and cannot check regularly.
+    /// Calls `interrupt` once when the request is cancelled: on the thread that cancels it, or immediately if it is cancelled
+    /// already. It is not called after the returned guard was dropped. For computations that can be interrupted, but cannot
+    /// check regularly.
     ///
     /// ```
     /// # use flowrun_sdk::Cancellation;
@@ -91,7 +93,7 @@ impl Cancellation {
         }
     }
 
-    /// Returns `true` once it is cancelled.
+    /// Returns `true` once the request is cancelled.
     pub fn is_cancelled(&self) -> bool {
         let polled = |poll: &Mutex<Option<PollSource>>| poll.lock().as_ref().is_some_and(|poll| poll());
         let all = &self.0.all;
@@ -100,7 +102,7 @@ impl Cancellation {
             || (!all.is_empty() && all.iter().all(Self::is_cancelled))
     }
 
-    /// Waits until it is cancelled.
+    /// Waits until the request is cancelled.
     pub async fn cancelled(&self) {
         for cancellation in &self.0.all {
             Box::pin(cancellation.cancelled()).await;

@@ -11,9 +11,9 @@ use crate::{ExecutorType, LibraryError, LibraryFault};
 pub struct LibraryRequest<'a> {
     /// Path of the file.
     pub path: &'a Path,
-    /// Directories that it has to be in, at any depth.
+    /// Directories of which one has to contain the file, at any depth.
     pub roots: &'a [PathBuf],
-    /// Required SHA-256 of the file, in hexadecimal digits.
+    /// Required SHA-256 of the file, in hexadecimal digits; `None` accepts any.
     pub sha256: Option<&'a str>,
 }
 
@@ -46,13 +46,14 @@ impl Catalog {
         Self { library_opener: Some(opener), ..self }
     }
 
-    /// Lets encoders whose model the flow does not name run without one, if they have the parameter `stand_in`.
+    /// Sets whether encoders with the parameter `stand_in` run without a model if the flow names none; see
+    /// [`ModelState::StandIn`](crate::ModelState::StandIn).
     #[must_use]
     pub fn with_stand_ins(self, stand_ins: bool) -> Self {
         Self { stand_ins, ..self }
     }
 
-    /// Returns `true` if encoders whose model the flow does not name run without one.
+    /// Returns the setting of [`Catalog::with_stand_ins`]; `false` by default.
     pub fn stand_ins(&self) -> bool {
         self.stand_ins
     }
@@ -60,12 +61,12 @@ impl Catalog {
     /// Returns the executor types of a library without executing it.
     ///
     /// # Errors
-    /// [`LibraryError`] if it cannot be used.
+    /// [`LibraryError`] if the library cannot be used, or the catalog was built without [`Catalog::with_libraries`].
     pub fn open_library(
         &self,
         request: &LibraryRequest<'_>,
     ) -> Result<&'static [ExecutorType], LibraryError> {
-        let disabled = || LibraryError::new(LibraryFault::Unreadable, "plugins are not available here");
+        let disabled = || LibraryError::new(LibraryFault::Unreadable, "this program does not load plugins");
         self.library_opener.map_or_else(|| Err(disabled()), |open| open(request))
     }
 

@@ -1,4 +1,7 @@
 //! The environment of an executor: its pod, shard and replica, its directories, its share of the machine.
+//!
+//! A flow is a graph of *pods*, each with one type of executor. The *shards* of a pod have different data; the *replicas* of a
+//! shard are interchangeable and share its calls.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +22,8 @@ pub struct Build {
 pub struct Context {
     /// Name of the pod.
     pub pod: String,
-    /// Directory that the executor may write to, created on demand. Replicas share it, shards do not.
+    /// Directory that the executor may write to. It may not exist yet; the executor creates it. Replicas share it, shards
+    /// do not.
     pub workspace: PathBuf,
     /// Directory of the YAML file that names the executor; relative paths among its parameters start here.
     pub directory: PathBuf,
@@ -29,7 +33,7 @@ pub struct Context {
     pub shards: usize,
     /// Number of the replica within its shard, from 0.
     pub replica: usize,
-    /// `true` if the flow promised not to change stored data.
+    /// `true` if the executor must not change stored data.
     pub read_only: bool,
     /// Number of threads that the executor may keep busy.
     pub threads: usize,

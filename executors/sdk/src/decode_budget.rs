@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 
-/// Reason why a message is not decoded.
+/// Reason why a message is not decoded, as a clause about the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeBudgetError {
     /// The decoded message would exceed the bound.
     #[error("decoded, it would occupy more than {bytes_max} bytes")]
     TooLarge {
-        /// The bound.
+        /// The bound in bytes.
         bytes_max: usize,
     },
     /// The message has too many documents.
@@ -92,13 +92,14 @@ impl<'a> DecodeBudget<'a> {
         Self { documents_left: count.into(), bytes_per_document: bytes_each, ..self }
     }
 
-    /// Calls `reserve` before more bytes are taken than reserved so far, with the bytes to be reserved in all.
+    /// Calls `reserve` each time before the bytes taken exceed the last reservation, with the total number of bytes to
+    /// reserve. It returns `false` if that memory is not available.
     #[must_use]
     pub fn with_reservation(self, reserve: impl Fn(usize) -> bool + 'a) -> Self {
         Self { reserve: Some(Box::new(reserve)), ..self }
     }
 
-    /// Raises the bound for a document. It takes the bytes of the document separately.
+    /// Raises the bound for a document. The decoder takes the bytes of the document separately.
     pub fn add_document(&self) {
         self.add_documents(1);
     }
@@ -133,7 +134,7 @@ impl<'a> DecodeBudget<'a> {
         Ok(())
     }
 
-    /// Returns bytes of temporary memory.
+    /// Gives back bytes of temporary memory that was freed. The reservation stays as large as it is.
     pub fn release(&self, bytes: usize) {
         self.used.set(self.used.get().saturating_sub(bytes));
     }

@@ -124,7 +124,7 @@ impl ExecutorDescription {
         Self { output_dimension: Fact::Unknown, model, ..Self::plain() }
     }
 
-    /// Facts of a running executor. Those that are not read here are not known to instances.
+    /// Facts of a running executor. Facts that an [`Instance`] does not have stay unknown.
     #[must_use]
     pub fn from_instance(instance: &Instance) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl ExecutorDescription {
         }
     }
 
-    /// Fills unknown facts from `other`.
+    /// Fills unknown facts from `other`; known facts are kept.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

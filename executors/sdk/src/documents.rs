@@ -39,7 +39,7 @@ struct List {
     memory_bytes: AtomicUsize,
 }
 
-/// Bytes of a list with documents, besides them.
+/// Bytes of memory that a list with documents occupies in addition to its documents.
 pub(crate) const LIST_BYTES: usize = size_of::<List>() + 2 * size_of::<usize>();
 
 /// A list of documents as a valid message.
@@ -105,7 +105,7 @@ impl Documents {
 
     /// Creates a list from documents and the message in `schema` that they were decoded from.
     ///
-    /// The message has to contain exactly these documents: it is what [`Documents::source_message`] returns until the list
+    /// The message has to contain exactly these documents, because [`Documents::source_message`] returns it until the list
     /// is changed.
     #[must_use]
     pub fn with_source_message(documents: Vec<Document>, list: Bytes, schema: Schema) -> Self {

@@ -18,7 +18,7 @@ pub struct EndpointHelp {
 /// Documentation of a parameter of requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterHelp {
-    /// Name.
+    /// Name of the parameter.
     pub name: Cow<'static, str>,
     /// JSON type: `string`, `integer`, `number`, `boolean`, `array` or `object`.
     pub json_type: Cow<'static, str>,

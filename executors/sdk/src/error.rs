@@ -12,7 +12,7 @@ pub enum ErrorKind {
     Input,
     /// A parameter of the request has the wrong type or value.
     Parameter,
-    /// A resource outside the executor failed: a file, a disk, a connection.
+    /// A resource failed or is exhausted: a file, a disk, a connection, the memory of the request.
     Resource,
     /// The client cancelled the request.
     Cancelled,
@@ -100,7 +100,7 @@ impl ExecutorError {
         Self::new(ErrorKind::Parameter, format_args!("parameter `{name}`: {reason}"))
     }
 
-    /// Creates an error of kind [`ErrorKind::Resource`]: a file, a disk or a connection failed.
+    /// Creates an error of kind [`ErrorKind::Resource`]: a file, a disk or a connection failed, or memory is exhausted.
     #[must_use]
     pub fn resource(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Resource, message)
@@ -122,7 +122,7 @@ impl ExecutorError {
         &self.message
     }
 
-    /// The original exception, if the error was one.
+    /// The original exception, if an executor in another language raised one.
     pub fn exception(&self) -> Option<&Exception> {
         self.exception.as_deref()
     }

@@ -39,7 +39,7 @@ enum Constructor {
 
 /// A constructor with state, for executors that are not compiled into the program, such as those of plugins.
 pub trait Factory: Send + Sync {
-    /// Constructs one executor. Its parameters were checked against the table.
+    /// Constructs one executor. Its parameters were checked against the table of the [`ExecutorType`].
     ///
     /// # Errors
     /// [`BuildError`] if it cannot be constructed.
@@ -130,19 +130,21 @@ impl ExecutorType {
         self.with_description(|_| ExecutorDescription::plain())
     }
 
-    /// Describes the executor as plain, with documents that never occupy more memory after a call than before.
+    /// Describes the executor as plain, and its documents as never occupying more memory after a call than before
+    /// ([`ExecutorDescription::adds_nothing`]).
     #[must_use]
     pub const fn with_description_of_no_additions(self) -> Self {
         self.with_description(|_| ExecutorDescription::plain().that_adds_nothing())
     }
 
-    /// Records the SHA-256 of the library that contains the type.
+    /// Records the SHA-256, in hexadecimal, of the library that contains the type.
     #[must_use]
     pub const fn with_library_sha256(self, sha256: &'static str) -> Self {
         Self { library_sha256: Some(sha256), ..self }
     }
 
-    /// Describes the executor that `build` would construct, without constructing it.
+    /// Describes the executor that `build` would construct, without constructing it. The parameters must have passed
+    /// [`ExecutorType::check`].
     pub fn describe(&self, build: &Build) -> ExecutorDescription {
         let described = match (self.describe, self.constructor) {
             (Some(describe), _) => describe(build),
@@ -160,7 +162,7 @@ impl ExecutorType {
         }
     }
 
-    /// Constructs an executor.
+    /// Constructs an executor. The parameters must have passed [`ExecutorType::check`].
     ///
     /// # Errors
     /// [`BuildError`] if it cannot be constructed.

@@ -1,4 +1,4 @@
-//! Health of an executor: readiness beyond "it was created".
+//! Health of an executor, which determines the readiness of its flow after the executor was created.
 
 use std::fmt;
 use std::sync::Arc;

@@ -123,7 +123,7 @@ impl Instance {
         }
     }
 
-    /// Declares that a call takes negligible time.
+    /// Declares that a call takes negligible time; see [`Instance::inline`](field@Instance::inline).
     #[must_use]
     pub fn inline(self) -> Self {
         Self { inline: true, ..self }
@@ -172,7 +172,7 @@ impl Instance {
         Self { shard_summary: Some(Arc::new(summary)), ..self }
     }
 
-    /// Declares that the executor finds matches, and their order.
+    /// Declares that the executor finds matches, their order, and their number per document unless the request sets another.
     #[must_use]
     pub fn with_ranking(self, order: Order, top_k: usize) -> Self {
         Self { ranking: Some(Ranking { order, top_k }), ..self }

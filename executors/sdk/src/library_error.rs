@@ -46,7 +46,7 @@ pub enum LibraryFault {
     InitNull,
     /// The entry point panicked.
     InitPanicked,
-    /// The entry point did not return in time.
+    /// The entry point did not return within the host's time limit.
     InitHung,
 }
 

@@ -19,7 +19,8 @@ const NAME_MAX: usize = 64;
 /// Registry of the metrics of an executor. Clones share it.
 ///
 /// Names are lower-case letters, digits and underscores, with the unit last (`cache_bytes`); counters end in `_total`.
-/// Other characters are replaced by underscores. Registering a name again returns the same metric.
+/// Other characters are replaced by underscores. Registering a name again returns the same metric; with another kind it
+/// returns a metric that is not exported.
 ///
 /// ```
 /// let metrics = flowrun_sdk::Metrics::default();

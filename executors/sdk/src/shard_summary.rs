@@ -32,8 +32,8 @@ pub trait ShardSummary: Send + Sync {
     /// Called once, at the start, by a host that uses them. Until it is done, every filter may match.
     fn prepare(&self);
 
-    /// Parses the filter of a request to that endpoint, which all documents of its answer match. `None` if there is none,
-    /// or if it is invalid; the executor reports that itself.
+    /// Parses the filter of a request to that endpoint. All documents of the answer match it. `None` if the request has no
+    /// filter, or an invalid one, which the executor itself reports when it is called.
     fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
 
     /// Returns `false` only if no stored document matches the filter. Includes all documents whose write was acknowledged.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 /// State that the replicas of one shard share, such as an open index. Values are found by their type and directory.
 ///
-/// Clones are the same state.
+/// Clones share the state.
 #[derive(Clone, Default)]
 pub struct SharedState(Arc<Slots>);
 

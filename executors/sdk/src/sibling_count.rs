@@ -1,7 +1,7 @@
 //! The number of chunks that a document was cut into, as a tag of the chunks.
 //!
-//! Rankers weight a match by the number of chunks of its document, which they no longer have at that point. Jina kept the
-//! number in a field of every chunk (`length`, later `siblings`); flowrun keeps it in a tag.
+//! Rankers weight a match by the number of chunks of its document, when the other chunks are no longer available. Jina
+//! kept the number in a field of every chunk (`length`, later `siblings`); flowrun keeps it in a tag.
 
 use serde_json::Value;
 

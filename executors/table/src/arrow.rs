@@ -24,10 +24,10 @@ const BATCH_BYTES_MAX: u64 = 4 << 30;
 const METADATA_BYTES_MAX: u64 = 64 << 20;
 /// First and last bytes of a file.
 const MAGIC: &[u8; 6] = b"ARROW1";
-/// Size of the length of the footer and [`MAGIC`], at the end of a file.
+/// Size in bytes of the end of a file: the length of the footer, and [`MAGIC`].
 const TAIL_BYTES: u64 = 10;
 
-/// Opens a file; returns its schema and rows.
+/// Opens a file; returns its schema and rows. The text of an error does not contain the path.
 pub(crate) fn open_file(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let length = file.metadata().map_err(|error| error.to_string())?.len();
@@ -63,7 +63,7 @@ pub(crate) fn open_file(path: &Path) -> Result<(SchemaRef, Batches), String> {
     Ok((schema, Box::new(messages)))
 }
 
-/// Opens a stream; returns its schema and rows.
+/// Opens a stream; returns its schema and rows. The text of an error does not contain the path.
 pub(crate) fn open_stream(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let mut source = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let bytes = read_metadata(&mut source)?.ok_or_else(|| damaged("it is empty"))?;
@@ -91,7 +91,7 @@ fn convert_schema(schema: Schema<'_>) -> Result<SchemaRef, String> {
     Ok(Arc::new(try_fb_to_schema(schema).map_err(damaged)?))
 }
 
-/// Messages after the schema.
+/// The messages after the schema, as an iterator over the batches of rows. It ends after an error.
 struct Messages {
     source: BufReader<File>,
     schema: SchemaRef,
@@ -179,7 +179,7 @@ fn read_metadata(source: &mut impl Read) -> Result<Option<Vec<u8>>, String> {
 /// When `length` exceeds `length_max`, or the file is shorter.
 fn read_bounded(source: &mut impl Read, length: u64, length_max: u64) -> Result<Vec<u8>, String> {
     if length > length_max {
-        return Err(damaged(format_args!("a message has {length} bytes, which is too long")));
+        return Err(format!("a message has {length} bytes, more than the {length_max} allowed"));
     }
     let mut bytes = Vec::new();
     source.take(length).read_to_end(&mut bytes).map_err(damaged)?;
@@ -206,9 +206,9 @@ fn check_buffers(message: &Message<'_>, body: &[u8]) -> Result<(), String> {
         sum = sum.saturating_add(u64::try_from(size).unwrap_or(0));
     }
     if sum > BATCH_BYTES_MAX {
-        return Err(damaged(format_args!(
+        return Err(format!(
             "a batch of {sum} bytes is more than the {BATCH_BYTES_MAX} allowed; write smaller batches"
-        )));
+        ));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ pub(crate) const REST: &str = "__document__";
 /// Columns of a table by position.
 #[derive(Debug)]
 pub(crate) struct Columns {
+    /// Names of all columns.
     pub(crate) names: Vec<String>,
     /// Position of the vector column.
     pub(crate) vector: usize,
@@ -17,7 +18,7 @@ pub(crate) struct Columns {
     pub(crate) fields: Vec<(usize, Role)>,
 }
 
-/// Role of a column other than the vector.
+/// Role of a column other than the vector: a field of the document, named like the variant, unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Fields without a column, as JSON. Applied first: other columns override it.
@@ -38,7 +39,8 @@ impl Columns {
     /// Maps the columns of a table. `vector_column` names the column of the vector.
     ///
     /// # Errors
-    /// When there is no vector column, several columns could be it, or a column has a type that its field does not support.
+    /// When two columns have the same name, there is no vector column, several columns could be it, or a column has a type
+    /// that its field does not support.
     pub(crate) fn find(schema: &Schema, vector_column: Option<&str>) -> Result<Self, String> {
         let fields = schema.fields();
         let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
@@ -60,6 +62,7 @@ impl Columns {
         Ok(Self { names, vector, fields: roles })
     }
 
+    /// Name of a column; empty past the last one.
     pub(crate) fn name(&self, position: usize) -> &str {
         self.names.get(position).map_or("", String::as_str)
     }

@@ -22,7 +22,8 @@ use flowrun_sdk::Document;
 use columns::Columns;
 pub use writer::Writer;
 
-/// A table could not be read or written. The text has file, row, column, cause and remedy.
+/// A table could not be read or written. The text has the file, the cause and, where they are known, row, column and remedy.
+/// Rows are counted from 0.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TableError(String);
@@ -38,7 +39,7 @@ pub const READ_EXTENSIONS: [&str; 4] = ["parquet", "arrow", "feather", "arrows"]
 /// File extensions that can be written.
 pub const WRITE_EXTENSIONS: [&str; 1] = ["parquet"];
 
-/// Batches of the rows of a file.
+/// Batches of the rows of a file, or the cause of an error, at which reading stops.
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>>>;
 
 /// Passes the document of each row to `accept`, in the order of the rows. Without a column `id`, documents have no id. The
@@ -46,7 +47,7 @@ type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>>>;
 /// list of floats.
 ///
 /// # Errors
-/// When the file cannot be read, a row is not a valid document, or `accept` fails. The error names the row.
+/// When the file cannot be read, a row is not a valid document, vectors have different dimensions, or `accept` fails.
 pub fn read<E: Display>(
     path: &Path,
     vector_column: Option<&str>,
@@ -58,7 +59,7 @@ pub fn read<E: Display>(
     let mut dimension = None;
     while let Some(batch) = catch_panic(|| batches.next().transpose()).transpose() {
         let batch = batch
-            .map_err(|reason| TableError::new(path, format_args!("{reason}, after row {row_number}")))?;
+            .map_err(|reason| TableError::new(path, format_args!("{reason}, after {row_number} rows")))?;
         for row in 0..batch.num_rows() {
             let failed = |column: &str, reason: &dyn Display| {
                 TableError::new(path, format_args!("row {row_number}, column `{column}`: {reason}"))

@@ -14,7 +14,7 @@ const ROWS_MAX: u64 = 1024;
 /// Intended size of a batch in bytes, estimated from the metadata of the file.
 const BATCH_BYTES: u64 = 16 << 20;
 
-/// Opens a file; returns its schema and rows.
+/// Opens a file; returns its schema and rows. The text of an error does not contain the path.
 pub(crate) fn open(path: &Path) -> Result<(SchemaRef, Batches), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;

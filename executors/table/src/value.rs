@@ -15,8 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flowrun_sdk::{Tags, Value};
 
-/// Largest integer that becomes a number. Larger ones become texts of their digits: numbers of tags are doubles, which would
-/// round them.
+/// Largest magnitude of an integer that becomes a number. Larger integers become texts of their digits: numbers of tags are
+/// doubles, which would round them.
 const INTEGER_MAX: u64 = 1 << 53;
 
 /// JSON value of a cell. Numbers that JSON does not support (infinite, NaN) become null.
@@ -144,7 +144,7 @@ fn map(pairs: &StructArray) -> Result<Value, String> {
     Ok(Value::Object(entries))
 }
 
-/// A date, time or duration in ISO 8601. Timestamps with a time zone are in UTC, like they are stored.
+/// A date, time or duration in ISO 8601. Timestamps with a time zone are in UTC, as they are stored.
 fn time(array: &dyn Array, row: usize) -> Result<Value, String> {
     macro_rules! at {
         ($type:ty, $read:ident) => {

@@ -18,9 +18,9 @@ use crate::columns::REST;
 
 /// Largest number of rows per batch.
 const BATCH_ROWS: usize = 1024;
-/// Largest size of a batch, in bytes.
+/// Size in bytes at which pending rows are written as a batch, even if they are fewer than [`BATCH_ROWS`].
 const BATCH_BYTES: usize = 8 << 20;
-/// Size of a row group in bytes, which is held in memory until it is written.
+/// Size in bytes at which a row group is written to the file; until then it is in memory.
 const GROUP_BYTES: usize = 64 << 20;
 
 /// Writes documents with their vectors to a Parquet file, one row each.
@@ -67,7 +67,8 @@ impl Writer {
         Ok(Self { path: path.to_owned(), file: None })
     }
 
-    /// Writes a row.
+    /// Writes a row: a document, and its vector, which replaces the document's embedding. Rows are buffered; the file is
+    /// complete only after [`finish`](Self::finish).
     ///
     /// # Errors
     /// When the vector has another dimension than earlier ones, or the file cannot be written.

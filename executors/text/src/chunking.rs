@@ -38,7 +38,8 @@ pub(crate) fn required_text(document: &Document) -> Result<&str, ExecutorError> 
 /// for error messages.
 ///
 /// # Errors
-/// When there are more than `chunks_max` pieces, the budget does not suffice, or its deadline has passed.
+/// When there are more than `chunks_max` pieces, the chunks exceed the memory of `budget`, or the call has expired or been
+/// cancelled.
 pub(crate) fn create_chunks<'t>(
     document: &Document,
     pieces: impl Iterator<Item = (usize, Piece<'t>)>,

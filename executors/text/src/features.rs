@@ -32,8 +32,8 @@ pub(crate) fn feature_hashes(text: &str) -> Vec<u64> {
     hashes
 }
 
-/// Characters within words that change their appearance at most: soft hyphen, joiners, variation selectors, byte order
-/// mark. The zero-width space separates words and is not among them.
+/// True for characters that at most change the appearance of a word: soft hyphen, joiners, variation selectors, byte order
+/// mark. The zero-width space separates words and is not one of them.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

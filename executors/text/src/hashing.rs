@@ -11,8 +11,8 @@
 use std::f64::consts::LN_2;
 
 /// Computes the vector of a text from the hashes of its features, with repetitions. Each element is the sum of
-/// `sign · (1 + ln count)` over its features; the vector is scaled to length 1. `None` if there are no features or they
-/// cancel out.
+/// `sign · (1 + ln count)` over its features; the vector is scaled to Euclidean norm 1. `None` if there are no features or
+/// they cancel out.
 pub(crate) fn embed(mut hashes: Vec<u64>, dimension: usize) -> Option<Vec<f32>> {
     let mut sums = vec![0.0_f64; dimension];
     // Sorting makes equal features adjacent, and sums independent of the order of the text.

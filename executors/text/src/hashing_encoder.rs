@@ -23,7 +23,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `TextHashingEncoder`.
+/// The executor type `TextHashingEncoder`, which embeds texts without a model.
 pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEncoderParameters>(
     "TextHashingEncoder",
     "Computes an embedding of each text by hashing its words and their parts.",
@@ -37,10 +37,10 @@ pub const TEXT_HASHING_ENCODER: ExecutorType = ExecutorType::new::<TextHashingEn
         .with_needed_content(ContentKind::Text, build)
 });
 
-/// Smallest dimension: with fewer elements most texts collide.
+/// Smallest dimension: with fewer elements the vectors of most texts would be alike.
 const DIMENSION_MIN: usize = 8;
 
-/// Largest dimension: texts have fewer features, so that more elements only cost memory.
+/// Largest dimension: most texts have fewer distinct features, so that more elements would only cost memory.
 const DIMENSION_MAX: usize = 1 << 16;
 
 struct TextHashingEncoder(TextHashingEncoderParameters);
@@ -68,7 +68,9 @@ impl TextHashingEncoder {
         if hashes.is_empty() {
             return Err(ExecutorError::input("the text has neither letters nor digits"));
         }
-        let cancelled = || format!("the words of the text cancel out in {dimension} dimensions");
+        let cancelled = || {
+            format!("the words of the text cancel out in {dimension} dimensions; set a larger `dimension`")
+        };
         embed(hashes, dimension).map(Tensor::vector).ok_or_else(|| ExecutorError::input(cancelled()))
     }
 }

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use crate::chunking::Piece;
 
-/// The paragraphs of a text in order. A paragraph of more than `characters_max` characters is split between words; a
-/// longer word is split itself.
+/// The paragraphs of a text in order. A paragraph of more than `characters_max` characters, which must be at least 1, is
+/// split between words; a longer word is split itself.
 pub(crate) fn paragraphs(text: &str, characters_max: usize) -> impl Iterator<Item = Piece<'static>> {
     let mut position = 0;
     let mut lines = text.split_inclusive('\n').peekable();

@@ -42,6 +42,7 @@ pub(crate) struct Sentences<'t, 'p> {
 }
 
 impl<'t, 'p> Sentences<'t, 'p> {
+    /// The sentences of `text`, which end at the characters of `punctuation`.
     pub(crate) fn new(text: &'t str, punctuation: &'p Punctuation) -> Self {
         Self { rest: text, position: 0, punctuation }
     }

@@ -82,7 +82,7 @@ fn share_of_nearest_neighbours(with: &Value) -> f64 {
         .iter()
         .map(|document| document.embedding.as_ref().unwrap().to_f32().unwrap().into_owned())
         .collect();
-    // Vectors have length 1, so the inner product is the cosine.
+    // Vectors have Euclidean norm 1, so the inner product is the cosine.
     let cosine =
         |left: &[f32], right: &[f32]| left.iter().zip(right).map(|(left, right)| left * right).sum::<f32>();
     let nearest = |(position, vector): (usize, &Vec<f32>)| {

@@ -1,4 +1,5 @@
-//! Documents as JSON, with the fields that only [`ExtraFields`] records, as the sender wrote them.
+//! Documents as JSON. Fields that [`Document`] does not have, which [`ExtraFields`] records, are written under their own names
+//! again.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::v2::NodeJson;
 pub enum FieldJson {
     /// A plain value.
     Json(Value),
-    /// A value that JSON cannot represent exactly, as docarray writes it.
+    /// A value that JSON cannot represent exactly, in docarray's JSON form.
     Node(NodeJson),
 }
 
@@ -26,10 +27,10 @@ impl FieldJson {
     }
 }
 
-/// A document without chunks, matches and record, and the fields that its record restores.
+/// A document, separated into its own fields and the fields that its record ([`ExtraFields`]) restores.
 #[derive(Debug)]
 pub struct DocumentFields {
-    /// The document.
+    /// The document without chunks, matches, record and the tags that were fields.
     pub own: Document,
     /// Restored fields by name. They may include fields that `own` has.
     pub extra: IndexMap<String, FieldJson>,
@@ -38,7 +39,7 @@ pub struct DocumentFields {
 }
 
 impl DocumentFields {
-    /// Separates the fields of a document. `with_nodes` includes values that JSON cannot represent exactly.
+    /// Separates the fields of a document. With `with_nodes`, `extra` includes values that JSON cannot represent exactly.
     #[must_use]
     pub fn new(document: &Document, with_nodes: bool) -> Self {
         // A shallow copy: payloads are reference-counted.
@@ -62,7 +63,8 @@ impl DocumentFields {
         Self { own, extra, record }
     }
 
-    /// Removes the restored fields that `document`, from which they were separated, has set.
+    /// Removes the restored fields whose names are set fields of `document`, the document that was passed to
+    /// [`DocumentFields::new`].
     pub fn remove_set(&mut self, document: &Document) {
         for key in set_keys(&self.own, document) {
             self.extra.shift_remove(key);
@@ -70,7 +72,8 @@ impl DocumentFields {
     }
 }
 
-/// A document that is serialised with the fields of its record. Fields without a value are omitted.
+/// A document that is serialised with the fields of its record, and so are its chunks and matches. Fields without a value
+/// are omitted.
 #[derive(Debug)]
 pub struct DocumentJson<'a>(pub &'a Document);
 
@@ -105,7 +108,7 @@ struct Parts<'a> {
     extra: &'a IndexMap<String, FieldJson>,
 }
 
-/// Keys that serde writes for the fields of a document that are set.
+/// Keys that serde writes for the fields of a document that are set. Chunks and matches are those of `whole`.
 fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static str> {
     let set = [
         ("id", !own.id.is_empty()),

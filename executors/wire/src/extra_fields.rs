@@ -25,7 +25,7 @@ pub(super) const RECORD_TAG: &str = flowrun_sdk::FIELD_RECORD_TAG;
 /// Kind of a field that came without a value.
 pub const KIND_NULL: &str = "null";
 
-/// Kind of the field `tags` itself.
+/// Kind of the field `tags`, whose entries are the tags themselves.
 pub const KIND_TAGS: &str = "tags";
 
 /// Record of the extra fields of one document.
@@ -60,7 +60,8 @@ impl ExtraFields {
         }
     }
 
-    /// Adds a field with a JSON value: as a tag, if no tag has its name, else as a node.
+    /// Adds a field with a JSON value: as a tag, or as a node if a tag has its name already or the name begins with `__`. A
+    /// null is only recorded.
     pub fn insert_json(&mut self, name: &str, value: &Value, tags: &mut Tags) {
         let kind = json_kind(value);
         if kind != KIND_NULL && (tags.contains_key(name) || name.starts_with("__")) {

@@ -1,13 +1,14 @@
 //! Messages between processes: Jina 3's requests and replies, with documents in either of docarray's schemas.
 //!
-//! The gateway, the client, Python child processes and remote executors encode and decode messages with this crate. Executors do not need
-//! it: [`flowrun_sdk`] has the documents, their encoding in docarray's first schema (which is also the format on disk
-//! and of plugins) and the detection of the schema. Deliberately not here: connections, streams, framing.
+//! The gateway, the client, and the hosts of Python child processes and remote executors encode and decode messages with
+//! this crate. Executors do not need it: [`flowrun_sdk`] has the documents, their encoding in docarray's first schema
+//! (which is also the format on disk and of plugins) and the detection of the schema. Deliberately not here: connections,
+//! streams, framing.
 //!
 //! * [`jina`]: the messages of `proto/jina.proto`; documents and objects inside them are undecoded bytes;
 //! * [`ReceivedRequest`]: the parts of a request that a receiver uses;
 //! * [`decode_documents`] and [`encode_documents`]: documents in either [`Schema`];
-//! * [`request_message`] and [`decode_reply`]: the client's side of one request;
+//! * [`request_message`] and [`decode_reply`]: the request that a client sends, and its reply;
 //! * [`ExtraFields`]: fields of a document that [`Document`] does not have;
 //! * [`DocumentJson`]: a document as JSON, with these fields.
 

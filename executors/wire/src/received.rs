@@ -1,14 +1,15 @@
 //! Requests as a receiver decodes them: the parts that it uses, with documents and parameters as bytes.
 //!
-//! A client may repeat any part of a message in two bytes. Everything else in [`DataRequestProto`](crate::jina::DataRequestProto),
-//! such as the routes and the status of a request, is skipped without being built.
+//! Everything else in [`DataRequestProto`](crate::jina::DataRequestProto), such as the routes and the status of a request, is
+//! skipped without being built: an empty part takes two bytes, and a client could repeat it to occupy far more memory than
+//! it sent.
 
 use bytes::Bytes;
 use flowrun_sdk::DecodeBudgetError;
 use flowrun_sdk::protobuf::{FieldReader, WireError};
 use prost::Message as _;
 
-/// Requests that [`ReceivedList`] may contain: one for each pod that an executor needs.
+/// Maximum number of requests in a [`ReceivedList`]: one for each pod that an executor needs.
 pub const REQUESTS_MAX: usize = 256;
 
 /// Header of a request.
@@ -17,10 +18,10 @@ pub struct ReceivedHeader {
     /// Id of the request.
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// Endpoint.
+    /// Endpoint, for example `/index`.
     #[prost(string, optional, tag = "3")]
     pub exec_endpoint: Option<String>,
-    /// Regular expression for the executors to call.
+    /// Regular expression that selects executors by name.
     #[prost(string, optional, tag = "4")]
     pub target_executor: Option<String>,
     /// Seconds until the client stops waiting.
@@ -28,7 +29,7 @@ pub struct ReceivedHeader {
     pub timeout: Option<u32>,
 }
 
-/// A `DataRequestProto`.
+/// A `DataRequestProto`: a request with a list of documents.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ReceivedRequest {
     /// Header.
@@ -66,7 +67,7 @@ pub mod received_content {
     }
 }
 
-/// A `SingleDocumentRequestProto`.
+/// A `SingleDocumentRequestProto`: a request with one document.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ReceivedDocument {
     /// Header.
@@ -80,7 +81,7 @@ pub struct ReceivedDocument {
     pub document: Option<Bytes>,
 }
 
-/// A `DataRequestListProto`.
+/// A `DataRequestListProto`: the requests that an executor receives together, one from each pod that it needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReceivedList(pub Vec<ReceivedRequest>);
 

@@ -32,7 +32,7 @@ pub struct Reply {
 pub struct ReplyFailure {
     /// Id of the failed document; empty if the whole request failed.
     pub document: String,
-    /// For a request the class of the executor, for a document the executor's name in its flow; empty if unknown.
+    /// Class of the executor if the whole request failed; for a document, name of the executor in its flow. Empty if unknown.
     pub executor: String,
     /// The cause.
     pub error: ExecutorError,

@@ -1,4 +1,4 @@
-//! Requests as messages.
+//! Requests as messages, and the parameters that flowrun adds to them.
 
 use flowrun_sdk::Documents;
 use serde_json::{Map, Value};

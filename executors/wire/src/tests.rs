@@ -1,4 +1,4 @@
-//! Documents that pass through unchanged, and conversions between the schemas.
+//! Tests of documents that pass through unchanged, and of conversions between the schemas.
 
 use flowrun_sdk::protobuf;
 use flowrun_sdk::{NamedScore, Tensor};

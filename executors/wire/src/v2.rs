@@ -1,5 +1,5 @@
-//! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes what
-//! becomes of fields that [`Document`] does not have.
+//! Documents in docarray's second schema: maps of named fields. [`extra_fields`](super::extra_fields) describes the handling
+//! of fields that [`Document`] does not have.
 
 mod decode;
 mod node;
@@ -24,7 +24,7 @@ use flowrun_sdk::{DecodeBudget, Document, Documents, Tensor};
 
 pub use self::node_json::{NodeJson, bytes_as_text};
 
-/// Decodes a list of documents at once. The message is kept with them, because it holds more than they do.
+/// Decodes a list of documents immediately. The message is kept with them, because unchanged documents are sent back in it.
 pub(super) fn decode_documents(list: Bytes, budget: &DecodeBudget<'_>) -> Result<Documents, WireError> {
     let documents = Decoder::new(&list, budget).list(&list)?;
     Ok(Documents::with_source_message(documents, list, Schema::V2))
@@ -81,12 +81,12 @@ const OWN_FIELDS: [&str; 18] = [
     KIND_TAGS,
 ];
 
-/// Fields that [`Document`] does not have.
+/// Source of the fields that are encoded in addition to those of [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fields {
-    /// Those of the record.
+    /// The record.
     Recorded,
-    /// Those of the record, or without a record the tags.
+    /// The record, or the tags of a document without a record.
     RecordedOrTags,
 }
 
@@ -95,7 +95,8 @@ pub(super) fn encode_document(document: &Document) -> Bytes {
     message(document, Fields::Recorded).encode_to_vec().into()
 }
 
-/// Python type of a field whose sender does not state one.
+/// Python type that docarray usually states for a field; `None` if it states none. Other types are recorded in
+/// [`ExtraFields::types`].
 fn usual_type(name: &str) -> Option<&'static str> {
     match name {
         "id" => Some("id"),
@@ -104,6 +105,7 @@ fn usual_type(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Converts an array to a tensor; returns the array if it would not be restored exactly.
 fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
     let plain = array.parameters.as_ref().is_none_or(|parameters| parameters.is_empty());
     let tensor = array.dense.as_ref().filter(|_| plain).and_then(|dense| {
@@ -114,11 +116,12 @@ fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
     tensor.ok_or(array)
 }
 
-/// Encodes the node of a field that does not become a tag, as base64.
+/// Encodes the node of a field that does not become a tag, as base64, for [`ExtraFields::nodes`].
 fn encode_node(node: &NodeProto) -> Value {
     STANDARD.encode(node.encode_to_vec()).into()
 }
 
+/// Decodes an entry of [`ExtraFields::nodes`]; an empty node if it is damaged.
 fn decode_node(encoded: &Value) -> NodeProto {
     let bytes = encoded.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
     NodeProto::decode(&*bytes).unwrap_or_default()

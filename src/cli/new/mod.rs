@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::exit::Exit;
+use super::exit::{EarlyExit, Exit};
 use template::{Template, fill};
 
 /// Options of `flowrun new`.
@@ -75,8 +75,8 @@ pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
     };
     let directory = PathBuf::from(name);
     if directory.exists() {
-        writeln!(std::io::stderr(), "error: `{name}` exists already; choose another name")?;
-        return Ok(Exit::Usage);
+        let message = format!("`{name}` exists already; choose another name");
+        return Err(EarlyExit::usage(message).into());
     }
     let mut files: Vec<(PathBuf, String)> =
         template.files.iter().map(|(path, text)| (fill(path, name).into(), fill(text, name))).collect();

@@ -1,9 +1,11 @@
-//! Renders a report as GitHub workflow commands, which annotate a pull request: `::error file=…,line=…,col=…,title=…::message`.
+//! Renders a report as GitHub workflow commands, which annotate a pull request:
+//! `::error file=…,line=…,col=…,title=…::message`.
 
 use crate::diagnostic::code::Severity;
 use crate::diagnostic::report::{Diagnostic, Report};
 use crate::diagnostic::source::Sources;
 
+/// Renders the diagnostics in the order of the files, one command per line.
 pub(super) fn render(report: &Report, sources: &Sources) -> String {
     report.sorted().into_iter().map(|diagnostic| line(diagnostic, sources)).collect()
 }

@@ -7,6 +7,7 @@ use crate::diagnostic::code::Severity;
 use crate::diagnostic::report::{Diagnostic, Label, Report};
 use crate::diagnostic::source::{FileId, Sources};
 
+/// Renders the diagnostics in the order of the files. With `colour`, the text has ANSI escape sequences.
 pub(super) fn render(report: &Report, sources: &Sources, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Graphviz (DOT).
+//! Renders a graph in Graphviz's language DOT.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! JSON, for programs.
+//! Renders a graph as JSON, for programs.
 
 use serde_json::{Value, json};
 

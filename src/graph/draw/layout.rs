@@ -1,8 +1,8 @@
 //! Positions of the vertices and edges: columns by the longest path from the entrance, rows by a heuristic that avoids
 //! crossings.
 //!
-//! An edge that skips columns has a *bend* in each of them: a position of its own, as if a box were there. So it never
-//! crosses the box of a pod that it does not connect.
+//! An edge that skips columns has a *bend* in each of them: a position of its own, as if a box were there. Therefore it
+//! never crosses the box of a pod that it does not connect.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,6 +27,7 @@ pub(super) struct Layout {
 /// Position in the grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Position {
+    /// Column from the left, from 0.
     pub(super) column: usize,
     /// Rows from the middle of the image; half steps occur.
     pub(super) row: f32,
@@ -41,6 +42,7 @@ enum Node {
 }
 
 impl Layout {
+    /// Lays out the graph.
     pub(super) fn of(graph: &FlowGraph) -> Self {
         let columns = columns(graph);
         let column_of: HashMap<Vertex, usize> = columns.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! Mermaid, which Markdown viewers render.
+//! Renders a graph in the language Mermaid, which Markdown viewers draw.
 
 use std::fmt::Write as _;
 

@@ -23,7 +23,7 @@ struct PendingBuild {
     build: tokio::task::JoinHandle<Result<(Instance, ExecutorFactory), BuildFailure>>,
 }
 
-/// Builds every executor. Returns those of each pod, in the order of the topology, or `None` when one failed.
+/// Builds every executor. Returns the executors of each pod, in the order of the topology, or `None` when one failed.
 pub(super) async fn build_executors(
     priority: ThreadPriority,
     topology: &Topology,
@@ -48,8 +48,8 @@ pub(super) async fn build_executors(
                 continue;
             }
             Ok(Ok(Err(failure))) => build_failed(topology, position, &failure),
-            Ok(Err(_)) => {
-                let message = format!("`{}` could not be started", pod.name);
+            Ok(Err(error)) => {
+                let message = format!("`{}` could not be started: {error}", pod.name);
                 topology.spans.at_pod(Code::NotStarted, position, message)
             }
             Err(_) => not_ready(topology, position),

@@ -9,7 +9,7 @@ use crate::topology::{Topology, diagnostic_at};
 /// Parameters that set the dimension of the embeddings that an executor reads.
 const DIMENSION_PARAMETERS: [&str; 3] = ["n_dim", "dim", "dimension"];
 
-/// Runs all checks; `descriptions` are those of the pods of `topology`. Returns `true` when there are no errors.
+/// Runs all checks; `descriptions` has one entry for each pod of `topology`. Returns `true` when there are no errors.
 pub(super) fn check(topology: &Topology, descriptions: &[ExecutorDescription], report: &mut Report) -> bool {
     let dimensions = check_dimensions(topology, descriptions, report);
     let strategies = check_strategies(topology, descriptions, report);

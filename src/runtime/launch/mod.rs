@@ -25,7 +25,7 @@ pub async fn launch(topology: &Topology, catalog: &Catalog, report: &mut Report)
 }
 
 /// Starts a flow that is served to clients: executors run at a lower priority than the threads that serve connections, and
-/// requests fail at once while the workers that they need hang.
+/// requests fail immediately while all workers of a shard that they need hang.
 pub async fn launch_background(topology: &Topology, catalog: &Catalog, report: &mut Report) -> Option<Flow> {
     launch_with(ThreadPriority::background(), HangPolicy::FailFast, topology, catalog, report).await
 }

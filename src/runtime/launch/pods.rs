@@ -21,7 +21,7 @@ use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority};
 use crate::spec::BatchingTable;
 use crate::topology::{InputPort, PodPlan, Topology};
 
-/// Starts all workers and returns the flow. `descriptions` and `built` are those of each pod.
+/// Starts all workers and returns the flow. `descriptions` and `built` have one entry for each pod of `topology`.
 pub(super) fn start(
     topology: &Topology,
     descriptions: &[ExecutorDescription],

@@ -26,8 +26,10 @@ pub(super) struct ShardWorkers<'a> {
     pub(super) hang_policy: HangPolicy,
     /// Time that a call may take before its worker is suspected to hang; `None` without a limit.
     pub(super) call_limit: Option<Duration>,
+    /// The pod's name.
     pub(super) name: Arc<str>,
     pub(super) metrics: Arc<PodMetrics>,
+    /// Output side of the pod, which results are delivered to.
     pub(super) output: Arc<PodOutput>,
     /// `None` when the pod forms no batches.
     pub(super) batch_policy: Option<Arc<BatchPolicy>>,
@@ -38,9 +40,11 @@ pub(super) struct ShardWorkers<'a> {
 /// Workers that were started.
 #[derive(Default)]
 pub(super) struct StartedWorkers {
+    /// Receivers of the exit states of all workers.
     pub(super) exits: Vec<oneshot::Receiver<WorkerExit>>,
+    /// Supervision of every shard that has a queue.
     pub(super) watches: Vec<ShardWatch>,
-    /// Health of the workers of the last pod.
+    /// Health of the workers of the pod that is being started.
     pub(super) health: Vec<Health>,
 }
 
@@ -169,8 +173,7 @@ impl ShardWorkers<'_> {
         }
     }
 
-    /// Links workers that end together, and that make `capacity` calls at the same time each, with the flow and with the
-    /// watchdog.
+    /// Connects workers that end together to the flow and to the watchdog. Each makes up to `capacity` calls at a time.
     fn link(
         &self,
         contexts: Vec<WorkerContext>,

@@ -65,7 +65,7 @@ pub struct PodStatistics {
     pub restarts: u64,
     /// Workers whose executor panicked and cannot be restarted; their requests fail.
     pub failed_workers: u64,
-    /// Workers in a call that exceeds its time by half or more.
+    /// Workers in a call that exceeds its time limit by half or more.
     pub hanging_workers: u64,
     /// Requests in each batch.
     pub batch_requests: SizeBuckets,
@@ -158,6 +158,7 @@ impl PodMetrics {
         self.hanging_workers.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// The current counts of the pod named `pod`, which has this number of workers.
     pub(in crate::runtime) fn snapshot(&self, pod: &str, workers: usize) -> PodStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let latencies = self.latencies.snapshot();

@@ -43,10 +43,12 @@ impl RequestCounts {
 }
 
 impl RequestCounters {
+    /// Counts a request that entered the flow.
     pub(in crate::runtime) fn record_accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a request that did not enter the flow.
     pub(in crate::runtime) fn record_rejected(&self) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }

@@ -11,10 +11,11 @@ use super::message::{DocumentFailure, RequestError};
 #[derive(Clone, Debug, Default)]
 pub(in crate::runtime) struct Content {
     pub(in crate::runtime) documents: Documents,
-    /// Executors that produced the documents, in document order, after a join that appends (`join: append`).
+    /// Executors that produced the documents, in document order, after a join that appends (`no_reduce: true`).
     pub(in crate::runtime) origins: Vec<Origin>,
+    /// Documents that failed on their own and were removed.
     pub(in crate::runtime) failures: Vec<DocumentFailure>,
-    /// Results of executors that belong to no document, by worker name.
+    /// Results of executors that belong to no document: see [`Response::results`](super::Response::results).
     pub(in crate::runtime) results: Map<String, Value>,
     /// Error of the whole request. Content with an error takes the usual path: executors are skipped, joins count it.
     pub(in crate::runtime) error: Option<RequestError>,
@@ -34,7 +35,7 @@ impl Content {
         self
     }
 
-    /// Takes what a call receives out of the content: the documents and their origins.
+    /// Takes the input of a call out of the content: the documents and their origins.
     pub(in crate::runtime) fn take_input(&mut self) -> Self {
         Self { origins: std::mem::take(&mut self.origins), ..Self::new(self.documents.take()) }
     }
@@ -61,6 +62,7 @@ impl Content {
         });
     }
 
+    /// Content of a request that failed.
     pub(in crate::runtime) fn failed(error: RequestError) -> Self {
         Self { error: Some(error), ..Self::default() }
     }

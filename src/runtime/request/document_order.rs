@@ -9,6 +9,7 @@ use flowrun_sdk::{Document, Documents};
 pub(in crate::runtime) struct DocumentOrder(HashMap<String, usize>);
 
 impl DocumentOrder {
+    /// The order of `documents`.
     pub(in crate::runtime) fn new(documents: &[Document]) -> Self {
         let mut positions = HashMap::with_capacity(documents.len());
         for (position, document) in documents.iter().enumerate() {

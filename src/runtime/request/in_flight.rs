@@ -27,8 +27,8 @@ use super::trace::RequestTrace;
 use crate::runtime::metrics::RequestCounters;
 use crate::topology::format_bytes;
 
-/// The part of a request that executors receive with its documents. A call that outlives its request keeps it, and so
-/// keeps neither the credit nor the outcome of the request.
+/// The data of a request that executors receive with its documents. A call that outlives its request holds only this, not the
+/// request's credit or outcome.
 pub(in crate::runtime) struct RequestInput {
     pub(in crate::runtime) endpoint: String,
     /// Id and endpoint as log lines show them.
@@ -36,7 +36,9 @@ pub(in crate::runtime) struct RequestInput {
     parameters: RequestParameters,
     /// Receives documents that the last executor returns before its call ends.
     pub(in crate::runtime) sink: Option<Arc<dyn DocumentSink>>,
+    /// Time at which the request expires; `None` for no limit.
     pub(in crate::runtime) deadline: Option<Instant>,
+    /// Cancelled when the request ends as cancelled or expired.
     pub(in crate::runtime) cancellation: Cancellation,
     /// Bytes that the documents may occupy at any point of the flow.
     pub(in crate::runtime) request_bytes_max: usize,
@@ -45,7 +47,9 @@ pub(in crate::runtime) struct RequestInput {
 /// An accepted request, shared by all its parts.
 pub(in crate::runtime) struct InFlightRequest {
     pub(in crate::runtime) input: Arc<RequestInput>,
+    /// Executors that handle the request; `None` for all.
     pub(in crate::runtime) target: Option<TargetPattern>,
+    /// Records the pods that the request visits; `None` records nothing.
     pub(in crate::runtime) trace: Option<Arc<RequestTrace>>,
     /// Order of the request's documents, in flows whose branches may change it.
     pub(in crate::runtime) order: Option<DocumentOrder>,
@@ -129,12 +133,12 @@ impl InFlightRequest {
         }
     }
 
-    /// Returns `true` once the request was cancelled or its deadline passed: no further executor is called for it.
+    /// Returns `true` once the request has ended as cancelled or expired: no further executor is called for it.
     pub(in crate::runtime) fn is_cancelled(&self) -> bool {
         self.input.cancellation.is_cancelled()
     }
 
-    /// The reason why the request needs no more work at time `now`: `Expired` or `Cancelled`; `None` while it does.
+    /// The reason why the request needs no more work at time `now`: `Expired` or `Cancelled`; `None` while it needs work.
     pub(in crate::runtime) fn ended(&self, now: Instant) -> Option<ErrorKind> {
         match self.input.deadline {
             Some(deadline) if deadline <= now => Some(ErrorKind::Expired),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::limits::REQUEST_ID_BYTES_MAX;
 
-/// Subject of a log line.
+/// The request, and the worker in a call, that a log line is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogContext {
     /// The request.

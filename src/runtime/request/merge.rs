@@ -26,7 +26,7 @@ pub(in crate::runtime) struct MatchPolicy {
 /// Rules by which parts are merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct MergePolicy {
-    /// Treatment of documents and embeddings with the same id.
+    /// Treatment of documents with the same id, and of their embeddings.
     pub(in crate::runtime) join: Join,
     /// Merges matches by score; `None` merges them by id, in the order of the parts.
     pub(in crate::runtime) matches: Option<MatchPolicy>,
@@ -186,7 +186,7 @@ fn merge_embeddings(left: Option<Tensor>, right: Option<Tensor>, join: Join) -> 
 /// Merges two sorted lists of matches, keeps the best match of each id, and cuts to top-k.
 ///
 /// The order is by score, then by id, which is the order that indexers return: merging the matches of all shards
-/// gives those of a single shard.
+/// gives the matches of a single shard with all documents.
 fn merge_matches(left: &mut Documents, right: Documents, policy: MatchPolicy) {
     let matches = left.make_mut();
     matches.extend(right);

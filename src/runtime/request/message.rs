@@ -48,7 +48,8 @@ pub struct Response {
     pub documents: Documents,
     /// Documents that failed on their own and left the request.
     pub failures: Vec<DocumentFailure>,
-    /// Results of executors that belong to no document, by worker name: `indexer/shard-0/rep-0`.
+    /// Results of executors that belong to no document, by worker name: `indexer/shard-0/rep-0`. At a pod that is polled
+    /// `RELEVANT`, also the number of shards that the request visited, by executor name.
     pub results: Map<String, Value>,
 }
 
@@ -70,17 +71,19 @@ impl fmt::Display for DocumentFailure {
 /// The error of a request that failed as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestError {
-    /// The pod in which it failed; `None` for failures between pods, such as a full flow.
+    /// The pod in which it failed; `None` for failures outside of pods, such as a full flow.
     pub pod: Option<Arc<str>>,
     /// The cause.
     pub error: ExecutorError,
 }
 
 impl RequestError {
+    /// A failure in the pod with this name.
     pub(in crate::runtime) fn in_pod(pod: &Arc<str>, error: ExecutorError) -> Self {
         Self { pod: Some(Arc::clone(pod)), error }
     }
 
+    /// A failure outside of pods.
     pub(in crate::runtime) fn outside_pods(kind: ErrorKind, message: &str) -> Self {
         Self { pod: None, error: ExecutorError::new(kind, message) }
     }

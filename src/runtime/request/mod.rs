@@ -1,7 +1,7 @@
 //! One request on its way through the flow: its documents, its deadline, its outcome.
 //!
 //! [`Request`], [`Response`] and [`Outcome`] are the public side. Inside the flow, an accepted request is an
-//! [`InFlightRequest`], and its documents travel as [`Content`]. Joins and reductions are [`merge()`](merge::merge).
+//! [`InFlightRequest`], and its documents travel as [`Content`]. Parts of a request are merged by [`merge()`](merge::merge).
 //! This module starts no tasks and knows neither pods nor executors; `routing` decides where content is sent.
 
 mod content;

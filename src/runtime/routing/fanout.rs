@@ -15,7 +15,7 @@ pub(in crate::runtime) enum Fanout {
     /// The listed shards receive the whole request each.
     Broadcast(Vec<usize>),
     /// Each document goes to one shard: the shard numbers, in document order. The guard is held until all shards have
-    /// returned their documents.
+    /// returned their documents; there is none under `strategy: hash`.
     Partition(Vec<usize>, Option<PlacementGuard>),
 }
 
@@ -36,7 +36,7 @@ struct ShardGather {
 }
 
 impl GatherSlot {
-    /// Stores the result of this slot's shard. Returns the merged request when it was the last.
+    /// Stores the result of this slot's shard. Returns the merged results of all shards when it was the last.
     pub(in crate::runtime) fn fill(
         self,
         content: Content,

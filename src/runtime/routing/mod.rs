@@ -1,8 +1,8 @@
 //! Routing inside a pod: which shards receive a request, and which shard stores a document.
 //!
 //! [`PodShards`] knows the shards of a pod and their summaries, [`Placement`](placement::Placement) chooses the shard of
-//! a new document, and [`split`] cuts a request into [`Part`]s and merges them again. The path between pods is in
-//! `edges`; queues and executors are in `worker`.
+//! a new document, [`split`] distributes a request over the shards, and [`GatherSlot`] merges their results. The
+//! path between pods is in `edges`; queues and executors are in `worker`.
 
 mod clusters;
 mod fanout;

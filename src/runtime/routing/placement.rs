@@ -85,6 +85,7 @@ impl Drop for PlacementGuard {
 }
 
 impl Placement {
+    /// Placement by `strategy` in shards with these summaries.
     pub(super) fn new(strategy: Strategy, summaries: Summaries) -> Self {
         let state = PlacementState { counts: vec![0; summaries.len()], ..PlacementState::default() };
         Self { strategy, summaries, state: Arc::new(Mutex::new(state)) }

@@ -79,7 +79,7 @@ impl PodShards {
         Ok(nearest.into_iter().collect())
     }
 
-    /// The vectors that a document is searched by; equal in all shards, so the first that knows them is used.
+    /// The vectors that a document is searched by. They are equal in all shards, so the first summary that knows them is used.
     fn query_vectors(&self, document: &Document, parameters: &RequestParameters) -> Option<Vec<Vec<f32>>> {
         self.summaries.iter().flatten().find_map(|summary| summary.query_vectors(document, parameters))
     }

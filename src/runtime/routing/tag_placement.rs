@@ -1,4 +1,5 @@
-//! Placement by tags (`strategy: {by: tags}`): a group tag limits the shards, a time tag and a content tag choose one.
+//! Placement by tags (`strategy: {group: …, time: …, content: …}`): a group tag limits the shards, a time tag and a content
+//! tag choose one.
 
 use std::cmp::Reverse;
 
@@ -22,7 +23,7 @@ pub(super) fn shards_of_group(group: &GroupTag, document: &Document, shards: usi
     candidates
 }
 
-/// An index below `candidates`, chosen by the time and content tags; `None` when the document has neither tag or the
+/// An index less than `candidates`, chosen by the time and content tags; `None` when the document has neither tag or the
 /// strategy uses neither.
 pub(super) fn index_by_tags(tags: &TagStrategy, document: &Document, candidates: usize) -> Option<usize> {
     let time = tags.time.as_ref().and_then(|time| time_slot(time, document));
@@ -48,7 +49,7 @@ pub(super) fn index_by_tags(tags: &TagStrategy, document: &Document, candidates:
 fn time_slot(time: &TimeTag, document: &Document) -> Option<i64> {
     let value = document.tags.get(&time.tag)?;
     let slot = match (time.buckets, value) {
-        (TimeBuckets::Span(seconds), _) => value.as_f64()? / seconds,
+        (TimeBuckets::Span(span), _) => value.as_f64()? / span,
         (TimeBuckets::HourOfDay, Value::String(text)) => return hour_in(text),
         (TimeBuckets::HourOfDay, _) => (value.as_f64()? / SECONDS_PER_HOUR).floor().rem_euclid(24.0),
     };

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// A worker whose call has exceeded its time for so long that it is not expected to return.
+/// A worker whose call has taken [`GIVE_UP_FACTOR`](crate::limits::GIVE_UP_FACTOR) times its time limit, and so is not
+/// expected to return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hang {
     /// The pod's name.
@@ -18,6 +19,7 @@ pub struct Hang {
 pub(in crate::runtime) enum HangPolicy {
     /// Requests fail as soon as the workers hang, so that clients of a service need not wait.
     FailFast,
-    /// Requests wait until the workers are not expected to return, so that a batch job loses no documents to a slow call.
+    /// Requests wait until the calls of all workers are not expected to return, so that a batch job loses no documents to a
+    /// slow call.
     Wait,
 }

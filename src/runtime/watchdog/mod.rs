@@ -3,9 +3,10 @@
 //! A call in this process cannot be interrupted from outside, but nothing has to wait for it. When a call exceeds
 //! `timeout_send`, or all of its requests have ended, the watchdog takes the parts from the call and delivers them with an
 //! error ([`RunningCalls`](super::worker::RunningCalls)); credits and joins see an ordinary failure. It also removes ended
-//! requests from queues that no worker empties. A worker whose call goes on *hangs* ([`worker_watch`]): its pod is not
-//! ready, and while all workers of a shard hang, requests to it fail at once ([`shard_watch`]). When the flow drains,
-//! workers that are still in abandoned calls are cut off ([`link`]), so that the other pods close in order.
+//! requests from queues that no worker empties. A worker in a call that exceeds its time limit by half *hangs*
+//! ([`worker_watch`]): its pod is not ready, and while all workers of a shard hang, requests to it may fail immediately
+//! ([`HangPolicy`]). When the flow drains, workers that are still in calls whose requests have all ended are cut off
+//! ([`link`]), so that the other pods close in order.
 //!
 //! The watchdog is a thread of its own because async executors that block can occupy every thread of the async runtime.
 
@@ -50,13 +51,14 @@ impl Watchdog {
         Self { drain, hang }
     }
 
-    /// Cuts off workers that are in abandoned calls, whose requests have all ended, from now on.
+    /// From now on, cuts off workers that are in a call whose requests have all ended.
     pub(super) fn start_draining(&self) {
         // A full channel contains this message already.
         let _ = self.drain.try_send(());
     }
 
-    /// Waits for a worker that is not expected to return; with `blocking_only`, until all workers of a shard are such.
+    /// Waits for a worker whose call is not expected to return; with `blocking_only`, until that holds for all workers of a
+    /// shard.
     pub(super) fn hang(&self, blocking_only: bool) -> impl Future<Output = Hang> + Send + use<> {
         let mut reports = self.hang.clone();
         async move {

@@ -19,17 +19,22 @@ type Unit = (Arc<WorkerLink>, Vec<WorkerWatch>);
 
 /// Supervision of one shard.
 pub(in crate::runtime) struct ShardWatch {
+    /// The pod's name.
     pub(in crate::runtime) pod: Arc<str>,
     pub(in crate::runtime) metrics: Arc<PodMetrics>,
+    /// The workers, grouped by those that end together.
     pub(in crate::runtime) units: Vec<Unit>,
+    /// Parts that no worker has taken yet.
     pub(in crate::runtime) waiting: WaitingParts,
     pub(in crate::runtime) policy: HangPolicy,
-    /// Set while requests are refused.
+    /// Set while requests are refused because all workers hang.
     pub(in crate::runtime) refusing: bool,
 }
 
 impl ShardWatch {
-    /// Ends what is to be ended at time `now`. Returns the time of the next check, if it must not be late.
+    /// Fails the calls and requests whose time is over at `now`, and updates the state of the workers. While `draining`, cuts
+    /// off workers in abandoned calls. Sends new hangs to `report`. Returns the time of the next check, if one is due before
+    /// the regular interval has passed.
     pub(super) fn check(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! Supervision of one worker: whether it hangs, and what is reported then.
+//! Supervision of one worker: detects that it hangs in a call, and reports it.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use crate::runtime::worker::{RunningCall, WorkerContext};
 
 /// State of a worker.
 enum State {
-    /// No call exceeds its time by much.
+    /// No call exceeds its time limit by half.
     Working,
-    /// A call exceeds its time by half or more.
+    /// A call exceeds its time limit by half or more.
     Hanging {
         call: RunningCall,
         /// The call is not expected to return, and that was reported.
@@ -29,7 +29,7 @@ pub(in crate::runtime) struct WorkerWatch {
     /// Calls that the worker makes at the same time.
     capacity: usize,
     state: State,
-    /// Calls that exceed their time by half or more.
+    /// Calls that exceed their time limit by half or more.
     hanging: usize,
     /// Calls that are not expected to return.
     given_up: usize,
@@ -54,7 +54,7 @@ impl WorkerWatch {
         parts.collect()
     }
 
-    /// Time of the next check.
+    /// Time of the next check, if one is due before the regular interval has passed.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
         let timeout = self.context.timeout_send.map(|timeout| {
             // A call that starts after this check cannot be late before this time.
@@ -71,12 +71,12 @@ impl WorkerWatch {
         self.hanging >= self.capacity
     }
 
-    /// Returns `true` while the worker is not expected to take a call again.
+    /// Returns `true` while the worker is not expected to take a call again, because as many as it can make do not return.
     pub(super) fn is_lost(&self) -> bool {
         self.given_up >= self.capacity
     }
 
-    /// Updates the state, the health and the log. Returns a message once the worker is not expected to return.
+    /// Updates the state, the health and the log. Returns a message once for each call that is not expected to return.
     pub(super) fn update(&mut self, now: Instant) -> Option<String> {
         let limit = self.limit?;
         self.hanging = self.context.calls.older_than(now, hanging_after(limit));
@@ -153,8 +153,7 @@ impl WorkerWatch {
     }
 }
 
-/// Time after which a call hangs: half as much again as it may take, for executors that check their deadline between
-/// documents.
+/// Time after which a call hangs: one and a half times its limit, because executors check their deadline between documents.
 fn hanging_after(limit: Duration) -> Duration {
     limit + limit / 2
 }

@@ -1,8 +1,8 @@
 //! Builds one executor call from one or more requests, and splits its answer again.
 //!
-//! A batched call has the latest deadline, the combined byte budget and a joint cancellation (cancelled once every
-//! request is) of its requests. An answer that exceeds the budget of a single request is therefore never delivered:
-//! the requests are called again one by one ([`SplitAnswer::CallSeparately`]).
+//! A batched call has the latest deadline (none if a request has none), the combined byte budget and a joint cancellation
+//! (cancelled once every request is) of its requests. An answer that exceeds the budget of a single request is therefore
+//! never delivered: the requests are called again one by one ([`SplitAnswer::CallSeparately`]).
 //!
 //! Batches are formed in [`batcher`](super::batcher); this module knows neither queues nor time.
 
@@ -19,8 +19,11 @@ use crate::runtime::routing::Part;
 /// Input of one executor call, except the documents.
 pub(super) struct CallSpec<'a> {
     pub(super) endpoint: &'a str,
+    /// Id and endpoint as log lines show them.
     pub(super) label: Arc<RequestLabel>,
+    /// Parameters that this executor receives.
     pub(super) parameters: Cow<'a, RequestParameters>,
+    /// Time at which the request or batch expires; `None` for no limit.
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
     /// Bytes that the documents may occupy when the call returns.
@@ -76,15 +79,15 @@ pub(super) enum SplitAnswer {
     PerPart(Vec<Answer>),
     /// This batch cannot be split, for example because one part exceeded its budget: call each part separately.
     CallSeparately,
-    /// Answers of this executor can never be split, because it returns results that belong to no document:
-    /// stop batching at this endpoint.
+    /// Answers of this executor cannot be split, because it returns results that belong to no document, or documents of
+    /// unknown origin: stop batching at this endpoint.
     NeverBatch,
 }
 
 /// Splits the answer of a batched call. Document ids are unique across `parts`.
 ///
 /// A document belongs to the part that sent its id, a new document to the part that sent its parent. An answer with
-/// results beside the documents, or with a document of unknown origin, cannot be split.
+/// results that belong to no document, or with a document of unknown origin, cannot be split.
 pub(super) fn split_answer(parts: &[Part], answer: Answer) -> SplitAnswer {
     if !answer.results.is_empty() || !answer.remote_results.is_empty() {
         return SplitAnswer::NeverBatch;

@@ -16,7 +16,7 @@ use crate::runtime::routing::Part;
 use crate::spec::BatchingTable;
 use crate::topology::executor_name;
 
-/// Parts that a worker takes at once; a single part at pods without batching.
+/// Parts that a worker takes together, for one call; a single part at pods without batching.
 pub(in crate::runtime) struct Batch {
     pub(super) first: Part,
     pub(super) others: Vec<Part>,
@@ -39,7 +39,8 @@ impl Batch {
         std::iter::once(self.first).chain(self.others)
     }
 
-    /// The reason why no request of the batch needs more work at time `now`: that of the first request.
+    /// The reason why no request of the batch needs more work at time `now`: that of the first request. `None` while
+    /// one of them needs work.
     pub(super) fn ended(&self, now: Instant) -> Option<ErrorKind> {
         let others_ended = self.others.iter().all(|part| part.request.ended(now).is_some());
         self.first.request.ended(now).filter(|_| others_ended)
@@ -50,7 +51,7 @@ impl Batch {
 pub(in crate::runtime) struct BatchPolicy {
     pod: Arc<str>,
     table: BatchingTable,
-    /// Parts that can be on their way to one shard. Once that many are in the batcher, no more will come.
+    /// Largest number of parts that can wait for one shard. Once the batcher has this many, no more can arrive.
     parts_max: usize,
     /// Endpoints whose answers could not be split; their requests are no longer batched.
     inseparable: RwLock<HashSet<String>>,
@@ -109,7 +110,7 @@ impl Batcher {
         let documents = part.content.documents.len();
         let ids: HashSet<String> =
             part.content.documents.iter().map(|document| document.id.clone()).collect();
-        // Documents without an id cannot be told from new ones, and appended lists are split by position.
+        // Documents without an id cannot be distinguished from new ones, and appended lists are split by position.
         if ids.contains("") || !part.content.origins.is_empty() {
             return Some(Batch::single(part));
         }

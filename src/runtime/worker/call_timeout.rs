@@ -3,7 +3,8 @@
 use flowrun_sdk::{AsyncExecutor, Call, ErrorKind, ExecutorError};
 use futures_util::future::{Either, select};
 
-/// Calls an executor and drops the call at its deadline or when it is cancelled, unless it would continue nevertheless.
+/// Calls an executor and drops the call at its deadline or when it is cancelled. Waits for the end of a call that would continue
+/// although it was dropped ([`AsyncExecutor::is_cancellable`]).
 ///
 /// # Errors
 /// The executor's error, `Expired` or `Cancelled`.

@@ -1,5 +1,5 @@
-//! The way to the workers of one shard: a queue, with a channel of tokens that wakes threads (crossbeam) or a task (tokio),
-//! or a direct call for inline executors.
+//! Sends parts to the workers of one shard: into a queue, with a channel of tokens that wakes threads (crossbeam) or a task
+//! (tokio), or by a direct call for inline executors.
 
 use std::sync::Arc;
 
@@ -11,8 +11,11 @@ use crate::runtime::routing::Part;
 
 /// Sending end of the channel to one shard.
 pub(in crate::runtime) enum PartSender {
+    /// The sender calls the executor.
     Inline(InlineWorkers),
+    /// Queue of worker threads, and the tokens that wake them.
     Thread(Arc<PartQueue>, crossbeam_channel::Sender<()>),
+    /// Queue of a task, and the tokens that wake it.
     Task(Arc<PartQueue>, mpsc::Sender<()>),
 }
 
@@ -37,8 +40,8 @@ impl PartSender {
         }
     }
 
-    /// Sends a token. Returns `false` if there is no worker. If the channel is full, enough tokens are on their way: there
-    /// is a slot for each part.
+    /// Sends a token. Returns `false` if there is no worker. If the channel is full, it has enough tokens: there is a slot
+    /// for each part.
     fn wake_worker(&self) -> bool {
         use crossbeam_channel::TrySendError;
         match self {

@@ -1,6 +1,6 @@
 //! Several executors run as one: a program lists, for each endpoint, the components to call one after the other.
 //!
-//! Programs come from 0.x `CompoundExecutor` YAML and from `requests: on:` sections.
+//! Programs are made from `components:` and `requests:` of an executor's YAML, and from a pod's `uses_requests`.
 
 use std::borrow::Cow;
 use std::sync::Arc;

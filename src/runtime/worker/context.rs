@@ -24,10 +24,11 @@ pub(in crate::runtime) struct WorkerContext {
     pub(in crate::runtime) executor: Arc<str>,
     /// The worker's name in `__results__`, in Jina's form: `indexer/shard-0/rep-0`.
     pub(in crate::runtime) worker: Arc<str>,
+    /// Counters of the pod.
     pub(in crate::runtime) metrics: Arc<PodMetrics>,
     /// Calls in progress, which the watchdog ends for their requests.
     pub(in crate::runtime) calls: Arc<RunningCalls>,
-    /// Longest duration of one call, in addition to the request's deadline.
+    /// Longest duration of one call, in addition to the request's deadline; `None` for no limit.
     pub(in crate::runtime) timeout_send: Option<Duration>,
     /// Batching rules of the pod; `None` without batching.
     pub(in crate::runtime) batch_policy: Option<Arc<BatchPolicy>>,

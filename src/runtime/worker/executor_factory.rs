@@ -18,6 +18,7 @@ pub(in crate::runtime) struct ExecutorFactory {
     types: Arc<[ExecutorType]>,
     /// One per component.
     contexts: Vec<Context>,
+    /// Runtime on which async components of a compound executor are called.
     tasks: tokio::runtime::Handle,
 }
 

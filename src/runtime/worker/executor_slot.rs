@@ -18,6 +18,7 @@ pub(super) struct ExecutorSlot<E> {
 
 /// State of an executor slot.
 pub(super) enum SlotState<E> {
+    /// The executor.
     Ready(E),
     /// The executor panicked and was dropped.
     Empty {

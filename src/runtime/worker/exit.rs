@@ -9,7 +9,8 @@ pub enum WorkerExit {
     Completed,
     /// The executor returned an error from `close`: it could not write its data.
     CloseFailed(ExecutorError),
-    /// The executor panicked and could not be restarted; later requests to it failed with this reason.
+    /// The executor panicked in a call and could not be restarted, so that later requests to it failed; or it panicked in
+    /// `close`; or the worker's thread died. The text is the reason.
     Failed(String),
     /// The worker was still in a call when the flow drained, although its requests had ended. Its executor was not
     /// closed. The message names the worker and the call.

@@ -15,7 +15,7 @@ use crate::runtime::routing::Part;
 /// The inline replicas of one shard. Dropping them closes their executors.
 pub(in crate::runtime) struct InlineWorkers {
     replicas: Vec<Mutex<InlineReplica>>,
-    /// Replica to wait for when all are busy, counted without bound.
+    /// Number of waits so far. Modulo the number of replicas, it is the replica to wait for when all are busy.
     next: AtomicUsize,
 }
 
@@ -60,7 +60,7 @@ impl InlineWorkers {
         Self { replicas: replicas.into_iter().map(Mutex::new).collect(), next: AtomicUsize::new(0) }
     }
 
-    /// Processes a part in the current thread. Without replicas it is returned unchanged.
+    /// Processes a part in the current thread. Without replicas it is returned unchanged. `None` as for `SyncSlot::process`.
     pub(super) fn process(&self, part: Part) -> Option<Part> {
         match self.lock_replica() {
             Some(mut replica) => replica.process(part),

@@ -40,6 +40,7 @@ impl PartQueue {
         Self { slots, state: Mutex::default() }
     }
 
+    /// Adds a part, unless parts are refused or the queue is full.
     pub(super) fn push(&self, part: Part) -> Pushed {
         let mut state = self.state.lock();
         if let Some(error) = &state.refusal {

@@ -70,7 +70,7 @@ impl RunningCalls {
         CallTicket { calls: self, position: Some(position) }
     }
 
-    /// Takes the parts of the calls that are late at time `now`, or whose requests have all ended.
+    /// Takes the parts of the calls that are late at time `now`, or whose requests have all ended. `timeout` is `timeout_send`.
     pub(in crate::runtime) fn give_up(
         &self,
         now: Instant,
@@ -101,7 +101,7 @@ impl RunningCalls {
         calls.filter(|entry| now.duration_since(entry.call.started) >= age).count()
     }
 
-    /// The call whose parts were taken first, and the time of that.
+    /// The call whose parts were taken first, and the time at which they were.
     pub(in crate::runtime) fn first_given_up(&self) -> Option<(RunningCall, Instant)> {
         let slots = self.0.lock();
         let given_up =

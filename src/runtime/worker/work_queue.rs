@@ -16,6 +16,7 @@ use crate::runtime::routing::Part;
 /// Parts of one shard that no worker has taken yet, without the channel that wakes the workers.
 #[derive(Clone)]
 pub(in crate::runtime) struct WaitingParts {
+    /// Parts that are in no batch yet.
     pub(in crate::runtime) queue: Arc<PartQueue>,
     /// The open batches. A thread that waits for the next batch keeps it locked; the other threads wait for the lock.
     pub(in crate::runtime) batcher: Option<Arc<Mutex<Batcher>>>,
@@ -40,6 +41,7 @@ impl WaitingParts {
 /// The queue of a shard's worker threads.
 #[derive(Clone)]
 pub(in crate::runtime) struct WorkQueue {
+    /// One token for each part that was queued; see [`part_queue`](super::part_queue).
     pub(in crate::runtime) tokens: Receiver<()>,
     pub(in crate::runtime) waiting: WaitingParts,
 }
@@ -106,8 +108,8 @@ async fn next_part(tokens: &mut mpsc::Receiver<()>, queue: &PartQueue) -> Option
     }
 }
 
-/// Async counterpart of [`WorkQueue::next`], which blocks its thread. It is the only one that takes from its batcher, and
-/// locks it only for each step.
+/// Async counterpart of [`WorkQueue::next`], which blocks its thread. Nothing else takes batches from this batcher, so it is
+/// locked for single steps only.
 async fn next_batch(
     tokens: &mut mpsc::Receiver<()>,
     queue: &PartQueue,

@@ -1,4 +1,4 @@
-//! Declaration of typed keys, such that a key that is not both listed and read does not compile.
+//! Declaration of typed keys. A key that no table lists, or that no parser reads, does not compile.
 
 /// Declares typed keys, and a private twin of each for the tables.
 ///

@@ -34,7 +34,7 @@ keys! {
         "health_port",
         0,
         65535,
-        "port that serves `/live`, `/ready` and `/metrics` alone, with connections of its own; 0 picks a free one",
+        "port that serves `/live`, `/ready` and `/metrics` alone, with its own limit on connections; 0 picks a free one",
     );
     TIMEOUT: Milliseconds = Key::milliseconds("timeout", "time limit of a request");
     WHEN_FULL: Choice<WhenFull> =

@@ -1,7 +1,7 @@
-//! The flow level of Jina 0.x and 1.x.
+//! Key tables of flows of Jina 0.x and 1.x: the top level and `with:`.
 
 use super::declare::keys;
-use super::reasons::{ERRORS, LOGGING, MESSAGES, ON_DISK, PROCESSES, SERVING};
+use super::reasons::{ERRORS, LOGGING, MESSAGES, ON_DISK, PROCESSES, PROXY, SERVING};
 use super::shared;
 use crate::spec::key::{AnyNode, Key, KeyRow};
 
@@ -35,7 +35,7 @@ pub(super) const LEGACY_FLOW_TABLE: &[KeyRow] = &[
     KeyRow::ignored("prefetch_on_recv", "a request that leaves the flow always admits the next one"),
     KeyRow::ignored("logserver_config", SERVING),
     KeyRow::ignored("allow_spawn", SERVING),
-    KeyRow::ignored("proxy", SERVING),
+    KeyRow::ignored("proxy", PROXY),
     KeyRow::ignored("to_datauri", SERVING),
     KeyRow::ignored("max_message_size", MESSAGES),
     KeyRow::ignored("compress", MESSAGES),

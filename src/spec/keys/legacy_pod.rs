@@ -1,4 +1,4 @@
-//! A pod of Jina 0.x and 1.x.
+//! Key table of a pod of Jina 0.x and 1.x.
 
 use super::declare::keys;
 use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, ON_DISK, PROCESSES, SCHEDULING};

@@ -13,7 +13,8 @@ keys! {
     RETRIES: CountOrDefault = Key::count_or_default(
         "retries",
         RETRIES_MAX,
-        "retries of a call whose remote executor could not be reached; -1: 3, or the number of its addresses if larger",
+        "retries of a call of a remote executor after a failure to connect, a lost connection, or the gRPC status UNAVAILABLE or \
+         CANCELLED; -1: 3, or the number of its addresses if larger",
     );
     TIMEOUT_SEND: Milliseconds = Key::milliseconds(
         "timeout_send",
@@ -21,6 +22,7 @@ keys! {
     );
 }
 
+/// The common keys.
 pub(super) const MODERN_COMMON_TABLE: &[KeyRow] = &[
     KeyRow::ignored("grpc_channel_options", MESSAGES),
     KeyRow::ignored("timeout_ctrl", PROCESSES),

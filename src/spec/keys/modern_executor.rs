@@ -1,4 +1,4 @@
-//! An executor of a flow of Jina 2 and 3, and the `with:` of a Deployment.
+//! Key tables of an executor of a flow of Jina 2 and 3, and of the `with:` of a Deployment.
 
 use super::declare::keys;
 use super::reasons::{CONTAINERS, ERRORS, LOGGING, MEMORY, MESSAGES, ON_DISK, PROCESSES, SCHEDULING};
@@ -44,6 +44,7 @@ keys! {
     );
 }
 
+/// An executor, without its connection to the flow.
 pub(super) const MODERN_EXECUTOR_TABLE: &[KeyRow] = &[
     shared::rows::NAME.documented("name of the executor in the flow"),
     shared::rows::USES,
@@ -114,7 +115,7 @@ pub(super) const MODERN_EXECUTOR_TABLE: &[KeyRow] = &[
     KeyRow::ignored("k8s_custom_resource_dir", PROCESSES),
 ];
 
-/// Connection of a flow to an executor. At a Deployment the same keys are those of its gateway.
+/// Connection of a flow to an executor. In a Deployment's own file, the same keys configure its gateway.
 pub(super) const MODERN_CONNECTION_TABLE: &[KeyRow] = &[
     KeyRow::ignored("compression", MESSAGES).aliases(&["compress"]),
     KeyRow::ignored("tracing", TRACES),

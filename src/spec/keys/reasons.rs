@@ -1,6 +1,7 @@
 //! Reasons why keys are ignored, where several tables give the same one.
 
 pub(super) const SERVING: &str = "it configures the servers that Jina is built on";
+pub(super) const PROXY: &str = "flowrun leaves the proxy variables of the environment unchanged";
 pub(super) const PROCESSES: &str = "it configures Jina's processes; flowrun is one process";
 pub(super) const MESSAGES: &str =
     "it configures messages between Jina's processes; flowrun passes documents in memory";

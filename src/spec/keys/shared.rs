@@ -9,7 +9,8 @@ keys! {
     VERSION: Text = Key::text("version", "version of the file format");
     WITH: MappingNode = Key::mapping("with", "settings of the flow");
     NAME: Text = Key::text("name", "name of the flow");
-    PREFETCH: Count = Key::count("prefetch", 0, PREFETCH_MAX, "requests in flight between entering and leaving the gateway");
+    PREFETCH: Count =
+        Key::count("prefetch", 0, PREFETCH_MAX, "requests inside the flow at a time (credits); default: 50; 0 means 1000");
     INSPECT: Choice<Inspect> = Key::choice(
         "inspect",
         "handling of `inspect` pods: their output is part of the reply, they are not waited for, or they are left out",

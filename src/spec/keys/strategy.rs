@@ -29,9 +29,13 @@ keys! {
         "tag that holds the time: a number; for `hour_of_day` Unix seconds or ISO 8601",
     );
     TIME_SPAN: AnyNode = Key::any("span", "a number above 0", "length of a time bucket, in the tag's unit");
-    HOUR_OF_DAY: Flag = Key::flag("hour_of_day", "buckets by hour of the day (UTC), instead of by `span`");
+    HOUR_OF_DAY: Flag = Key::flag(
+        "hour_of_day",
+        "buckets by hour of the day, instead of by `span`: in UTC for Unix seconds, as written for ISO 8601",
+    );
 }
 
+/// The top level of the mapping.
 pub(super) const STRATEGY_TABLE: &[KeyRow] =
     &[rows::CLUSTER, rows::TIME, rows::CONTENT, rows::GROUP, rows::PER_GROUP];
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::random::Random;
 
-/// Inputs that are mutated at most.
+/// Maximum number of inputs in a corpus.
 const INPUTS_MAX: usize = 2_000;
 
 /// Files of a target: seeds that are kept in the tree, and findings of this machine.
@@ -38,7 +38,7 @@ impl Files {
         let _ = std::fs::write(self.findings.join("current"), input);
     }
 
-    /// Removes the input written last.
+    /// Removes the input that [`Files::write_current`] wrote last.
     pub(crate) fn remove_current(&self) {
         let _ = std::fs::remove_file(self.findings.join("current"));
     }
@@ -58,7 +58,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Inputs to mutate. When there are too many, a random one is replaced.
+/// Inputs to mutate. When there are [`INPUTS_MAX`], the next one replaces a random one.
 #[derive(Default)]
 pub(crate) struct Corpus(Vec<Vec<u8>>);
 

@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::random::Random;
 
-/// Items of a list or an object at most, unless it is a long one.
+/// Upper bound (exclusive) of the items of a list, an object or a message, except long lists.
 const ITEMS_MAX: usize = 6;
 
-/// Items of a long list, which decoders may build at a multiple of their encoded size.
+/// Upper bound (exclusive) of the items of a long list. Decoders may need a multiple of its encoded size.
 const LONG_MAX: usize = 5_000;
 
-/// A JSON value with these keys, and random ones.
+/// A JSON value nested at most `depth` levels deep. Most keys and texts are among `keys`, the others are random.
 pub fn json(random: &mut Random, keys: &[&str], depth: usize) -> Value {
     match random.below(if depth == 0 { 5 } else { 8 }) {
         0 => Value::Null,
@@ -45,12 +45,12 @@ fn text(random: &mut Random, keys: &[&str]) -> String {
     (0..random.small(40)).map(|_| char::from_u32(random.small(0x300) as u32).unwrap_or('\u{fffd}')).collect()
 }
 
-/// A few items, or once in a while many.
+/// Number of items of a list: usually a few, one time in twelve up to [`LONG_MAX`].
 fn items(random: &mut Random) -> usize {
     if random.once_in(12) { random.small(LONG_MAX) } else { random.below(ITEMS_MAX) }
 }
 
-/// A protobuf message with field numbers up to `fields`.
+/// A protobuf message with random fields, numbered from 1 to `fields`, nested at most `depth` levels deep.
 pub fn protobuf(random: &mut Random, fields: u32, depth: usize) -> Vec<u8> {
     let mut message = Vec::new();
     for _ in 0..random.below(ITEMS_MAX) {

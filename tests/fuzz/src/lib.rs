@@ -9,7 +9,7 @@
 //! left there as well, because every input is written before it is tried. A finding that is fixed is moved to
 //! `tests/fuzz/seeds/NAME/`.
 //!
-//! There is no feedback from covered branches: it needs an instrumented build with a nightly compiler or a C++ engine.
+//! Coverage does not guide the mutations: it would need an instrumented build with a nightly compiler or a C++ engine.
 //! The allocator of this crate counts for each thread, so that tests in parallel are not counted together.
 
 #![expect(

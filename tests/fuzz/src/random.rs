@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// Starts a sequence.
+    /// Creates a generator. Equal seeds give equal sequences.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
@@ -24,13 +24,13 @@ impl Random {
         number.checked_rem(end).unwrap_or_default()
     }
 
-    /// A number below `end`; small ones are as likely as large ones.
+    /// A number below `end`, or 0. Each magnitude (1, 2 to 3, 4 to 7, …) is about equally likely.
     pub fn small(&mut self, end: usize) -> usize {
         let bits = self.below(usize::try_from(end.max(1).ilog2()).unwrap_or_default() + 2);
         self.below(end.min(1 << bits))
     }
 
-    /// True once in `times`.
+    /// True with a probability of 1 in `times`.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

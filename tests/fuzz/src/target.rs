@@ -9,13 +9,13 @@ use crate::mutate::mutate;
 use crate::random::Random;
 use crate::trial::{Budget, attempt};
 
-/// Time of a target in the test suite.
+/// Time for which a target runs in the test suite.
 const DURATION: Duration = Duration::from_millis(400);
 
 /// Longest input in bytes.
 const BYTES_MAX: usize = 64 << 10;
 
-/// Attempts to make a finding shorter.
+/// Maximum number of attempts to make a finding shorter.
 const SHRINKING_MAX: usize = 2_000;
 
 /// Bytes of a finding that are printed.

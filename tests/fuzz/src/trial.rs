@@ -34,9 +34,9 @@ impl Budget {
 
 /// The outcome of an input.
 pub(crate) struct Trial {
-    /// Hash of the outcome without numbers, so that similar inputs have the same.
+    /// Hash of the outcome without digits, so that outcomes that differ only in numbers are equal.
     pub(crate) signature: u64,
-    /// Memory beyond the constant part of the budget, per byte.
+    /// Memory beyond an eighth of the constant part of the budget, per byte of input.
     pub(crate) ratio: usize,
     /// The broken promise, if any.
     pub(crate) failure: Option<String>,

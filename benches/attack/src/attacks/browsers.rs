@@ -1,10 +1,11 @@
-//! Requests that a browser sends on behalf of a page elsewhere. They would empty the index.
+//! Requests that a browser sends on behalf of a page of another origin. Without the checks of the gateway they would empty
+//! the index.
 
 use crate::attack::Attacker;
 use crate::wire::http1::{head, request};
 use crate::wire::websocket::{TEXT, connect, frame};
 
-/// Header of a page elsewhere.
+/// Header line of requests of a page of another origin.
 const FOREIGN: &str = "origin: http://evil.example\r\n";
 
 /// A request that empties the index, as JSON in any protocol.

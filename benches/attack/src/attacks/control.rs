@@ -1,4 +1,4 @@
-//! gRPC methods without admission: health, reflection, discovery, dry run, info.
+//! Attacks on the gRPC methods that are called without admission control: health, reflection, discovery, dry run, info.
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::wire::protobuf::field;
 /// Connections of an attack.
 const CONNECTIONS: usize = 10;
 
-/// Bytes of a message that is too long.
+/// Length of a message that exceeds the bound of these methods, 4 kB.
 const LONG_BYTES: usize = 50_000_000;
 
 /// Pause between the parts of a message that is sent slowly.

@@ -11,7 +11,7 @@ use crate::wire::protobuf::{field, request};
 /// Connections of a flood.
 const CONNECTIONS: usize = 16;
 
-/// Frames that are sent at once.
+/// Frames that are written together.
 const FRAMES: usize = 1000;
 
 /// Default window of a stream.
@@ -24,7 +24,7 @@ async fn flood(attacker: Attacker, frame: Vec<u8>, reads: bool) {
 
 pub(super) async fn rapid_reset(attacker: Attacker) {
     let headers = call_headers(UNARY);
-    // Stream numbers must grow, so the connection is used up and opened again.
+    // Stream identifiers cannot be reused, so each connection sends a fixed number of calls and is then opened again.
     let calls = streams(attacker.sized(100_000)).flat_map(|stream| {
         let opened = frame(HEADERS, END_HEADERS, stream, &headers);
         [opened, frame(RESET, 0, stream, &8_u32.to_be_bytes())].concat()

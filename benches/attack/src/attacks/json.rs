@@ -1,11 +1,12 @@
-//! HTTP bodies that are small as JSON and large as values.
+//! HTTP requests whose JSON is large, deeply nested, or small in bytes and large when it is decompressed or decoded, and
+//! requests with long queries and patterns. The table `ATTACKS` describes each.
 
 use std::fmt::Write as _;
 
 use crate::attack::Attacker;
 use crate::wire::{grpc, http1};
 
-/// Connections that send such a body at once.
+/// Number of connections that send the request concurrently.
 const CONNECTIONS: usize = 4;
 
 /// Sends a request with this body to `/post` repeatedly.
@@ -13,7 +14,7 @@ async fn post(attacker: Attacker, body: String) {
     attacker.send(CONNECTIONS, http1::request("/post", "", body.as_bytes())).await;
 }
 
-/// A request with these documents for an endpoint that no executor handles.
+/// Body of a request for an endpoint that no executor handles; `documents` is the content of its JSON array.
 fn documents(documents: &str) -> String {
     format!(r#"{{"execEndpoint":"/x","data":[{documents}]}}"#)
 }

@@ -1,4 +1,4 @@
-//! The table of attacks. Each row is a function in the module of its group.
+//! The table of attacks. Each row names its group, which is a module, and its function in that module.
 
 mod browsers;
 mod connections;
@@ -11,7 +11,7 @@ mod websocket;
 
 use crate::attack::Attack;
 
-/// Optional text of a row.
+/// Converts the optional text of a row to an `Option`.
 macro_rules! optional {
     () => {
         None
@@ -73,7 +73,7 @@ table! {
     protobuf::deep_documents: "chunks nested 100,000 times", bound "depth";
     protobuf::many_tags: "a document with 300,000 tags", bound "bytes of a request";
     protobuf::many_values: "a tag with a list of 1 million values", bound "bytes of a request";
-    protobuf::deep_tags: "a tag nested 100,000 times", bound "depth";
+    protobuf::deep_tags: "a tag nested 5,000 times", bound "depth";
     protobuf::many_parameters: "300,000 parameters", bound "bytes of a request";
     protobuf::huge_tensor: "a tensor of 2^62 elements without data", bound "data must match the shape";
     protobuf::long_request_id: "a request id of 4 MB", bound "bytes of a request";

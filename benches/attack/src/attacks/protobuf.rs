@@ -1,4 +1,5 @@
-//! gRPC messages that are small on the wire and large when they are decompressed or decoded.
+//! gRPC messages that are large, deeply nested, unfinished, or small on the wire and large when they are decompressed or
+//! decoded. The table `ATTACKS` describes each.
 
 use std::io;
 use std::sync::Arc;
@@ -11,25 +12,27 @@ use crate::attack::Attacker;
 use crate::wire::grpc::{Channel, Encoding, LIST, STREAM, UNARY, chunks, message, prefixed};
 use crate::wire::protobuf::{empty, field, list, nested, request, structure};
 
-/// Connections that send such a message at once.
+/// Number of connections that send the message concurrently.
 const CONNECTIONS: usize = 4;
 
 /// Endpoint that no executor handles: documents pass unchanged.
 const PASS: &str = "/x";
 
-/// Field numbers of `proto/jina.proto` and `proto/docarray.proto`.
+/// Field numbers of `DataRequestProto` (`proto/jina.proto`).
 const ROUTES: u32 = 3;
 const PARAMETERS: u32 = 2;
+
+/// Field numbers of `DocumentProto` (`proto/docarray.proto`).
 const TEXT: u32 = 4;
 const CHUNKS: u32 = 14;
 const MATCHES: u32 = 15;
 const TENSOR: u32 = 3;
 const TAGS: u32 = 17;
 
-/// A field that no message has.
+/// Field number that `DocumentArrayProto` does not have.
 const UNKNOWN: u32 = 15;
 
-/// Calls `path` with this message repeatedly.
+/// Calls the gRPC method `path` with the message `content` repeatedly, compressed by `encoding`.
 pub(super) async fn call(attacker: Attacker, path: &'static str, encoding: Encoding, content: Vec<u8>) {
     let message = message(encoding, &content);
     drop(content);
@@ -112,7 +115,8 @@ pub(super) async fn many_values(attacker: Attacker) {
 }
 
 pub(super) async fn deep_tags(attacker: Attacker) {
-    // A list (field 6 of a Value) whose field 1 is a Value again: the numbers differ, so only lists nest in lists of one item.
+    // Each level is a Value whose list (field 6) holds one Value (field 1). `nested` repeats a single field number, so these
+    // levels are built in a loop.
     let mut value = Vec::new();
     for _ in 0..attacker.sized(5_000) {
         value = field(6, field(1, value));
@@ -127,7 +131,7 @@ pub(super) async fn many_parameters(attacker: Attacker) {
 }
 
 pub(super) async fn huge_tensor(attacker: Attacker) {
-    // A shape of two dimensions of 2^31, packed.
+    // The packed shape [2^31, 2^31].
     let shape = field(2, [0x80, 0x80, 0x80, 0x80, 8, 0x80, 0x80, 0x80, 0x80, 8]);
     let dense = field(1, [shape, field(3, "<f4")].concat());
     document(attacker, Encoding::Identity, field(TENSOR, dense)).await;
@@ -149,7 +153,8 @@ pub(super) async fn unfinished_messages(attacker: Attacker) {
     send_stream(attacker, UNARY, 64, chunks).await;
 }
 
-/// Calls `path` on each of this number of connections with `chunks` as the body, and reads the replies.
+/// Calls the gRPC method `path` on each of this number of connections, with `chunks` as the request body, and reads the
+/// replies.
 pub(super) async fn send_stream<S: Stream<Item = Bytes> + Send + 'static>(
     attacker: Attacker,
     path: &'static str,

@@ -1,4 +1,5 @@
-//! Clients that do not read replies, and data that the pages remember.
+//! Clients that do not read replies, and requests that fill the memory of documents that the search page has shown (see
+//! `SHOWN_BYTES_MAX` in `src/limits.rs`).
 
 use std::io;
 
@@ -23,7 +24,7 @@ pub(super) async fn pipelined_probes(attacker: Attacker) {
     attacker.flood(16, b"", probes.into_bytes(), false).await;
 }
 
-/// A document that is returned as it is.
+/// Body of a request whose document, a long text, is returned unchanged.
 fn echo(attacker: &Attacker) -> String {
     format!(r#"{{"execEndpoint":"/x","data":[{{"text":"{}"}}]}}"#, "text ".repeat(attacker.sized(800_000)))
 }

@@ -1,4 +1,5 @@
-//! WebSocket frames that do not end, do not matter, or are answered to a client that does not read.
+//! WebSocket frames and messages that do not end, have no content, or are answered while the client does not read; and
+//! sessions without messages.
 
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use crate::wire::websocket::{BINARY, CONTINUATION, PING, TEXT, connect, frame, s
 /// Connections of a flood.
 const CONNECTIONS: usize = 16;
 
-/// Frames that are sent at once.
+/// Frames that are written together.
 const FRAMES: usize = 1000;
 
-/// Sends `first` once and then `repeated` on each connection.
+/// Sends the handshake and `first` once and then `repeated` repeatedly on each connection.
 async fn flood(attacker: Attacker, first: Vec<u8>, repeated: Vec<u8>, reads: bool) {
     let handshake = [upgrade("").as_bytes(), &first].concat();
     attacker.flood(CONNECTIONS, &handshake, repeated, reads).await;

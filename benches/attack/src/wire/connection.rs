@@ -1,4 +1,4 @@
-//! A TCP connection that counts the bytes sent.
+//! A TCP connection that counts the bytes sent in the [`Traffic`] of the attack.
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ impl Connection {
         Self { input, output, traffic }
     }
 
-    /// Sends bytes, in parts, so that those of a cut connection are counted too.
+    /// Sends `bytes`. The bytes are counted as they are written, so that a connection that breaks in between is counted
+    /// correctly.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         send(&mut self.output, bytes, &self.traffic).await
     }
@@ -38,7 +39,7 @@ impl Connection {
         discard(&mut self.input).await
     }
 
-    /// Reads up to the end of a response head.
+    /// Reads to the end of a response head, or at most [`HEAD_BYTES_MAX`] bytes.
     pub(crate) async fn response_head(&mut self) -> io::Result<Vec<u8>> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {

@@ -27,7 +27,7 @@ pub(crate) const INFO: &str = "/jina.JinaInfoRPC/_status";
 /// gRPC status code of a refused call.
 pub(crate) const RESOURCE_EXHAUSTED: &str = "8";
 
-/// Length of the chunks of a message.
+/// Length of the chunks in which a message is sent.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Encoding of a message.
@@ -58,13 +58,13 @@ pub(crate) fn message(encoding: Encoding, content: &[u8]) -> Bytes {
     prefixed(u8::from(encoding != Encoding::Identity), content.len(), &content)
 }
 
-/// Beginning of a message that announces `length` bytes.
+/// Prefix of a message (compression flag and announced length), followed by `content`, which may be shorter than announced.
 pub(crate) fn prefixed(flag: u8, length: usize, content: &[u8]) -> Bytes {
     let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     [&[flag], &length[..], content].concat().into()
 }
 
-/// Chunks of a message that are sent one after the other.
+/// Splits a message into chunks that are sent one after the other.
 pub(crate) fn chunks(message: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
     let starts = (0..message.len()).step_by(CHUNK_BYTES);
     stream::iter(starts.map(move |start| message.slice(start..message.len().min(start + CHUNK_BYTES))))

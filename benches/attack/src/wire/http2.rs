@@ -17,17 +17,18 @@ pub(crate) const END_HEADERS: u8 = 4;
 /// Connection preface without settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Identifier of the setting of the initial window.
+/// Identifier of the setting `SETTINGS_INITIAL_WINDOW_SIZE`.
 const INITIAL_WINDOW: u16 = 4;
 
-/// A frame.
+/// A frame of the type `kind` on a stream; stream 0 is the connection.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
     let [_, length @ ..] = length;
     [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Preface and settings; `window` is the window of streams that the client grants.
+/// Connection preface and settings; `window` is the initial flow-control window that the client grants each stream, in
+/// bytes.
 pub(crate) fn preface(window: u32) -> Vec<u8> {
     let setting = [&INITIAL_WINDOW.to_be_bytes()[..], &window.to_be_bytes()].concat();
     [PREFACE, &frame(SETTINGS, 0, 0, &setting)].concat()
@@ -44,12 +45,12 @@ pub(crate) fn call_headers(path: &str) -> Vec<u8> {
     block
 }
 
-/// A literal header field whose name is `name`, encoded.
+/// A literal header field. `name` is its first part as encoded: the type of the field, and the name or its index.
 pub(crate) fn literal(name: &[u8], value: &str) -> Vec<u8> {
     [name, &integer(value.len()), value.as_bytes()].concat()
 }
 
-/// An integer with a prefix of seven bits.
+/// Encodes the length of a string, an integer with a prefix of seven bits (RFC 7541, section 5.1).
 fn integer(value: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     if value < 127 {
@@ -66,7 +67,7 @@ fn integer(value: usize) -> Vec<u8> {
     bytes
 }
 
-/// Identifiers of the streams of a client, `first` and the following.
+/// The first `count` identifiers of streams that a client opens: 1, 3, 5, ….
 pub(crate) fn streams(count: usize) -> impl Iterator<Item = u32> {
     (1..).step_by(2).take(count)
 }

@@ -9,7 +9,7 @@ fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value.to_le_bytes()[0]);
 }
 
-/// Field with a length: a message, text or bytes.
+/// Encodes a length-delimited field: a message, string or bytes.
 pub(crate) fn field(number: u32, content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let mut bytes = Vec::with_capacity(content.len() + 8);
@@ -19,12 +19,12 @@ pub(crate) fn field(number: u32, content: impl AsRef<[u8]>) -> Vec<u8> {
     bytes
 }
 
-/// Empty field with a length.
+/// Encodes a length-delimited field of length 0.
 pub(crate) fn empty(number: u32) -> Vec<u8> {
     field(number, [])
 }
 
-/// Field nested in itself `depth` times.
+/// Encodes the field `number`, which contains a message with the same field, and so on, `depth` levels deep.
 pub(crate) fn nested(number: u32, depth: usize) -> Vec<u8> {
     let mut parts: Vec<Vec<u8>> = Vec::with_capacity(depth);
     let mut length = 0;
@@ -38,7 +38,8 @@ pub(crate) fn nested(number: u32, depth: usize) -> Vec<u8> {
     parts.iter().rev().flatten().copied().collect()
 }
 
-/// A `DataRequestProto` for `endpoint` whose `DocumentArrayProto` is `documents`, followed by further fields.
+/// A `DataRequestProto` for `endpoint`. `documents` is an encoded `DocumentArrayProto`, `further` encoded fields of the
+/// request that follow it.
 pub(crate) fn request(endpoint: &str, documents: &[u8], further: &[u8]) -> Vec<u8> {
     let header = field(1, field(3, endpoint));
     let data = field(4, field(1, documents));
@@ -47,7 +48,7 @@ pub(crate) fn request(endpoint: &str, documents: &[u8], further: &[u8]) -> Vec<u
 
 /// A `google.protobuf.Struct` with this number of short keys.
 pub(crate) fn structure(keys: usize) -> Vec<u8> {
-    // A Value without a kind is two bytes.
+    // The field of an empty Value takes two bytes.
     (0..keys).flat_map(|key| field(1, [field(1, format!("{key:x}")), empty(2)].concat())).collect()
 }
 

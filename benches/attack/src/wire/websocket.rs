@@ -12,17 +12,17 @@ pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const PING: u8 = 9;
 
-/// Bit of the last frame of a message.
+/// Bit that marks the last frame of a message; in the second byte of a frame, the same bit marks a masked payload.
 const LAST: u8 = 0x80;
 
-/// Head of an upgrade request with these further header lines.
+/// Head of an upgrade request with these additional header lines, each with CR LF at its end.
 pub(crate) fn upgrade(lines: &str) -> String {
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     head("GET", "/", &format!("{upgrade}{lines}"))
 }
 
-/// Opens a connection and performs the handshake.
+/// Opens a connection and performs the handshake with these additional header lines.
 pub(crate) async fn connect(attacker: &Attacker, lines: &str) -> io::Result<Connection> {
     let mut connection = attacker.connect().await?;
     connection.send(upgrade(lines).as_bytes()).await?;

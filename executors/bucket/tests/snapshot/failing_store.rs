@@ -36,6 +36,7 @@ impl FailingStore {
     }
 }
 
+/// Counts an uploaded payload; fails if none is left.
 fn spend(left: &AtomicUsize) -> Result<()> {
     let spent = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
     spent.map(drop).map_err(|_| Error::Generic { store: "S3", source: "the connection is lost".into() })

@@ -1,4 +1,4 @@
-//! A plugin whose entry point panics.
+//! A plugin whose entry point panics, for the tests of loading.
 
 use flowrun_sdk::{BuildError, Call, executor, export_executor};
 

@@ -1,9 +1,9 @@
-//! Shout: appends a mark to the text of every document.
+//! A plugin in Rust: its executor `Shout` appends a mark to the text of every document.
 
 use flowrun_sdk::{BuildError, Document, ExecutorError, executor, export_executor};
 
 flowrun_sdk::parameters! {
-    /// Parameters under `with:`.
+    /// Parameters of the executor, under `uses_with:` in the flow.
     pub struct ShoutParameters {
         /// Appended to every text.
         mark: String = "!".to_owned(),
@@ -18,7 +18,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// The executor.
+/// An executor that appends a mark to texts.
 #[derive(Debug)]
 pub struct Shout(ShoutParameters);
 

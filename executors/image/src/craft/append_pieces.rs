@@ -10,7 +10,8 @@ use flowrun_sdk::{
 use super::piece::Piece;
 use crate::error_context::with_part_id;
 
-/// Appends the pieces that `craft` makes of each image after the siblings of its document.
+/// Appends a document for each piece that `craft` makes of an image to the list that contains the image's document,
+/// after all of its siblings. The original documents are removed unless `keep_original` is set.
 pub(crate) struct AppendPieces<F> {
     access_paths: AccessPaths,
     keep_original: bool,
@@ -33,8 +34,10 @@ impl<F> AppendPieces<F>
 where
     F: FnMut(&Document, &CallBudget) -> Result<Vec<Piece>, ExecutorError> + Send,
 {
+    /// An executor for the documents at `access_paths`. `pieces` is the number of pieces that `craft` returns per image.
+    ///
     /// # Errors
-    /// When the paths include documents of the request and an image may become several documents.
+    /// When `access_paths` includes the request's own documents (`@r`) and an image may become several documents.
     pub(crate) fn new(
         access_paths: AccessPaths,
         keep_original: bool,

@@ -1,9 +1,10 @@
 //! Executors that scale, crop and mirror images.
 //!
-//! A crafter is a function from the image of a document to pieces ([`piece::Piece`]). A crafter with one piece per
-//! image replaces the image ([`replace_image::ReplaceImage`]); one with several appends a document for each piece
-//! ([`append_pieces::AppendPieces`]). Decoding is in [`crate::decode`]; splitting documents into their first chunks is
-//! in [`crate::image_reader`] and [`crate::gif_segmenter`].
+//! A crafter is a function from the image of a document to pieces ([`piece::Piece`]).
+//! [`replace_image::ReplaceImage`] replaces the image of a document by its single piece;
+//! [`append_pieces::AppendPieces`] appends a document for each piece and can keep the original document.
+//! Decoding is in [`crate::decode`]; [`crate::image_reader`] and [`crate::gif_segmenter`] create the chunks that
+//! crafters process by default.
 
 mod append_pieces;
 mod crop;

@@ -81,7 +81,8 @@ fn check(with: &ImageNormalizerParameters) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Tables of (byte / 255 - mean) / deviation for every byte and channel, rounded to single precision after every step as numpy does in Jina.
+/// Tables of (byte / 255 - mean) / deviation for every byte and channel, rounded to single precision after every step
+/// as numpy does in Jina.
 fn normalization_tables(mean: [f64; 3], deviation: [f64; 3]) -> LookupTables {
     let mut tables = pixels::lookup_tables(pixels::to_unit);
     for ((table, mean), deviation) in tables.iter_mut().zip(mean).zip(deviation) {

@@ -8,7 +8,8 @@ use crate::memory::take_bytes;
 use crate::pixels::Pixels;
 use crate::raster::{Area, Raster};
 
-/// Largest number of pieces of one image: that of a window of 100 pixels over an image of 10 000 × 10 000.
+/// Maximum number of pieces of one image: as many as adjacent windows of 100 × 100 pixels in an image of
+/// 10,000 × 10,000.
 pub(crate) const PIECES_MAX: usize = 10_000;
 
 /// An image that a crafter computed from another.
@@ -24,10 +25,10 @@ impl Piece {
         Self { image, area: None }
     }
 
-    /// A part of an image.
+    /// A part of an image. Its memory is taken from `budget`.
     ///
     /// # Errors
-    /// When the area does not fit into the image, or the budget does not suffice.
+    /// When the area does not fit into the image, the part exceeds the memory of `budget`, or the call has expired.
     pub(crate) fn crop(raster: &Raster<'_>, area: Area, budget: &CallBudget) -> Result<Self, ExecutorError> {
         let (right, bottom) = (area.x.saturating_add(area.width), area.y.saturating_add(area.height));
         if right > raster.width() || bottom > raster.height() {
@@ -44,7 +45,7 @@ impl Piece {
     /// A part of an image; pixels right of or below the image are zero.
     ///
     /// # Errors
-    /// When the budget does not suffice.
+    /// When the part exceeds the memory of `budget`, or the call has expired.
     pub(crate) fn crop_padded(
         raster: &Raster<'_>,
         area: Area,
@@ -69,7 +70,7 @@ impl Piece {
 /// The image of a document: its tensor, else its decoded bytes, URI or path as a tensor of bytes.
 ///
 /// # Errors
-/// When the document has no image, the image cannot be decoded, or the budget's deadline has passed.
+/// When the document has no image, the image cannot be decoded, or the call has expired or been cancelled.
 pub(crate) fn document_image(
     document: &Document,
     axis: ChannelAxis,

@@ -7,7 +7,9 @@ use crate::error_context::with_part_id;
 
 /// Replaces the image of each document by the piece that `craft` makes of it.
 pub(crate) struct ReplaceImage<F> {
+    /// Documents whose image is replaced, unless the request selects others.
     pub(crate) access_paths: AccessPaths,
+    /// Function from a document, with the budget of the call, to its new image.
     pub(crate) craft: F,
 }
 

@@ -15,16 +15,22 @@ use super::{png, still};
 
 /// A decoder of an animated PNG.
 pub(super) struct Apng<'a> {
+    /// The encoded file, for error messages.
     bytes: &'a [u8],
     /// The default image, if it is not a frame of the animation. It is returned first, as by Pillow.
     default_image: Option<RgbImage>,
     frames: Frames<'a>,
+    /// The frame that was returned last, without its alpha channel.
     picture: RgbImage,
+    /// True after a damaged frame.
     ended: bool,
 }
 
 impl<'a> Apng<'a> {
-    /// Reads the header; `None` for a still image.
+    /// Reads the header, and decodes a default image that is not a frame. `None` for a still image.
+    ///
+    /// # Errors
+    /// When the header or that image is damaged, or the frames have more than [`FRAME_PIXELS_MAX`] pixels.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         let Some(default_is_frame) = png::animation(bytes) else { return Ok(None) };
         let file = png::repair(bytes).map_or(Cow::Borrowed(bytes), |repaired| Cow::Owned(repaired.bytes));
@@ -40,7 +46,10 @@ impl<'a> Apng<'a> {
         Ok(Some(Self { bytes, default_image, frames, picture, ended: false }))
     }
 
-    /// Decodes the next frame; `None` at the end. An error ends the clip.
+    /// Decodes the next frame; `None` at the end. A damaged frame is the last one.
+    ///
+    /// # Errors
+    /// Those of [`ClipBudget::take_frame`].
     pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);

@@ -11,7 +11,8 @@ const INFO_HEADER_BYTES: usize = 40;
 /// Largest size of an OS/2 2.x header. A file may omit its last fields.
 const OS2_HEADER_BYTES_MAX: usize = 64;
 
-/// Replaces an OS/2 2.x header, of 16 to 64 bytes, by a Windows header. `None` for other headers.
+/// Replaces an OS/2 2.x header, of 16 to 64 bytes, by a Windows header and returns the whole file. `None` for other
+/// headers and for files that end within the header.
 ///
 /// # Errors
 /// [`DecodeError::Unsupported`] for compression that only OS/2 has.

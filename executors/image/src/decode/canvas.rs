@@ -30,6 +30,7 @@ pub(super) struct IndexedFrame<'a> {
     pub(super) palette: &'a [Colour],
     /// Index of transparent pixels, which are not painted.
     pub(super) transparent: Option<u8>,
+    /// Treatment of the frame's area before the next frame is drawn.
     pub(super) disposal: Disposal,
 }
 
@@ -54,6 +55,7 @@ impl Canvas {
         Self { image, pending: Disposal::Keep, rows: Vec::new(), saved: Vec::new() }
     }
 
+    /// The picture after the last call of [`draw`](Self::draw).
     pub(super) fn image(&self) -> &RgbImage {
         &self.image
     }

@@ -74,7 +74,8 @@ impl<'a> Clip<'a> {
     /// Decodes the first readable frame. `check` is called before each frame.
     ///
     /// # Errors
-    /// The error of the first frame if no frame is readable, and the first error of `check`.
+    /// The error of the first damaged frame if no frame is readable, those of [`next_frame`](Self::next_frame), and the
+    /// first error of `check`.
     pub(super) fn first<E: From<DecodeError>>(
         mut self,
         mut check: impl FnMut() -> Result<(), E>,

@@ -1,4 +1,4 @@
-//! Decodes an image with a codec of the `image` crate, within the bounds.
+//! Decodes an image with a codec of the `image` crate, within the bounds on pixels and working memory.
 
 use std::io::Cursor;
 
@@ -15,6 +15,10 @@ use super::rgb;
 pub(super) const WORKING_BYTES_MAX: u64 = 64 << 20;
 
 /// Decodes an image with a codec of the `image` crate.
+///
+/// # Errors
+/// When the image is truncated or damaged, has more than [`PIXELS_MAX`] pixels, or needs more than
+/// [`WORKING_BYTES_MAX`].
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     let decode_error = |error: ImageError| DecodeError::from_image(bytes, format, &error);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
@@ -25,7 +29,10 @@ pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Res
     read_pixels(decoder, format, exif, decode_error)
 }
 
-/// Reads the pixels of a decoder whose image is within the bounds.
+/// Reads the pixels of a decoder. The caller has checked the size of the image, since its pixels are allocated here.
+///
+/// # Errors
+/// Those of the decoder, converted by `decode_error`, and [`DecodeError::Damaged`] for an unexpected colour type.
 pub(super) fn read_pixels(
     mut decoder: impl ImageDecoder,
     format: Format,
@@ -45,8 +52,8 @@ pub(super) fn read_pixels(
         .ok_or_else(|| DecodeError::damaged(format, format_args!("{width} × {height} pixels of {color:?}")))
 }
 
-/// The memory bound in the form that decoders take. Width and height are checked by [`decode`], whose error states
-/// them.
+/// The memory bound as a type of the `image` crate. Width and height are not bounded here, but checked by [`decode`],
+/// whose error states them.
 fn limits() -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(WORKING_BYTES_MAX);

@@ -7,11 +7,11 @@ use super::error::DecodeError;
 use super::format::Format;
 
 /// Returns the encoded image of a document: its bytes, else the content of its URI, else the file at the path in its
-/// text, where clients of Jina 0.x put the path. In a served flow, a text that is not the path of a served file is no
-/// content.
+/// text, where clients of Jina 0.x put the path. A flow that is served to clients reads files in the allowed directories
+/// only; there, a text that is not the path of such a file counts as no content.
 ///
 /// # Errors
-/// [`DecodeError::NoContent`] or [`DecodeError::Content`].
+/// [`DecodeError::NoContent`], or [`DecodeError::Content`] when the URI or file cannot be read.
 pub fn content(document: &Document) -> Result<Bytes, DecodeError> {
     match (&document.blob, document.uri.as_str(), document.text.as_deref()) {
         (Some(blob), _, _) => Ok(blob.clone()),

@@ -16,7 +16,8 @@ pub fn decode_image(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     decode_image_checked(bytes, ExifOrientation::Apply, || Ok(()))
 }
 
-/// Like [`decode_image`] with a choice of the orientation, but calls `check` before each frame of a clip and stops at its first error.
+/// Like [`decode_image`] with a choice of the orientation, but calls `check` before each frame of a GIF or WebP and stops
+/// at its first error.
 ///
 /// # Errors
 /// Those of [`decode_image`] and of `check`.

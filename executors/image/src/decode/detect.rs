@@ -27,7 +27,8 @@ impl Format {
     /// Detects the format of an image.
     ///
     /// # Errors
-    /// [`DecodeError::Empty`], or [`DecodeError::NotAnImage`] with the name of the detected format.
+    /// [`DecodeError::Empty`], or [`DecodeError::NotAnImage`] with the name of the unsupported format or, if that is
+    /// unknown, the first bytes.
     pub fn detect(bytes: &[u8]) -> Result<Self, DecodeError> {
         let has_signature = |offset: usize, signature: &[u8]| {
             bytes.get(offset..).is_some_and(|rest| rest.starts_with(signature))

@@ -15,7 +15,8 @@ use super::truncation::is_complete;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The document has no bytes, URI or text.
+    /// The document has neither bytes nor a URI, and its text is missing or, in a served flow, not the path of a
+    /// readable file.
     #[error("this flow expects pictures; the document has neither bytes nor a URI")]
     NoContent,
     /// The file or URI of the document could not be read.
@@ -24,7 +25,7 @@ pub enum DecodeError {
     /// The content has no bytes.
     #[error("the content is empty")]
     Empty,
-    /// The content is not an image, or an image of an unsupported format.
+    /// The content is not an image, or an image of an unsupported format. The field completes "the content is …".
     #[error("the content is {0}; JPEG, PNG, WebP, GIF, BMP and TIFF images are supported")]
     NotAnImage(String),
     /// The bytes end before the image does.
@@ -78,7 +79,10 @@ impl DecodeError {
         Self::Damaged { format, reason: reason.to_string() }
     }
 
-    /// Rejects images of more than `pixels_max` pixels, or with a side longer than [`SIDE_MAX`].
+    /// Checks the size of an image before memory is allocated for it.
+    ///
+    /// # Errors
+    /// [`Self::TooLarge`] for more than `pixels_max` pixels, or a side longer than [`SIDE_MAX`].
     pub(super) fn check_size(width: u32, height: u32, pixels_max: u64) -> Result<(), Self> {
         if is_within(width, height, pixels_max) {
             return Ok(());

@@ -29,6 +29,9 @@ impl Default for ClipBudget {
 
 impl ClipBudget {
     /// Takes one frame of `pixels` pixels from the budget.
+    ///
+    /// # Errors
+    /// [`DecodeError::TooManyFrames`] or [`DecodeError::TooLong`] when nothing is left for the frame.
     pub(super) fn take_frame(&mut self, pixels: u64) -> Result<(), DecodeError> {
         self.frames = self.frames.checked_sub(1).ok_or(DecodeError::TooManyFrames)?;
         self.pixels = self.pixels.checked_sub(pixels).ok_or(DecodeError::TooLong)?;

@@ -7,7 +7,7 @@ use flowrun_sdk::guard;
 
 use super::{Clip, Frame, PIXELS_MAX, decode_image};
 
-/// Frames of a clip that are decoded.
+/// Maximum number of frames that are decoded of each clip.
 const FRAMES: usize = 8;
 
 /// Memory of the largest image: its pixels, and copies of them in the colours of the file and turned by the orientation.

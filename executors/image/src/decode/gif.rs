@@ -40,7 +40,7 @@ pub(super) struct Gif<'a> {
     ended: bool,
 }
 
-/// Header, global palette (if the file has none), the rest of the file, trailer.
+/// Header, grey palette (only if the file has no global palette), the rest of the file, trailer.
 type GifReader<'a> = Chain<Chain<Chain<Cursor<Vec<u8>>, &'static [u8]>, &'a [u8]>, &'static [u8]>;
 
 /// Reads a file, with a grey palette if it has no global palette: the `gif` crate rejects frames without a palette.
@@ -70,6 +70,10 @@ struct Screen {
 }
 
 impl<'a> Gif<'a> {
+    /// Reads the header and the global palette.
+    ///
+    /// # Errors
+    /// When they are damaged, or the size in the header exceeds [`FRAME_PIXELS_MAX`].
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut options = options();
         options.skip_frame_decoding(true);
@@ -87,7 +91,8 @@ impl<'a> Gif<'a> {
         Ok(Self { structure, screen, picture: Picture::default(), ended: false })
     }
 
-    /// Decodes the next frame; `None` at the end. An error ends the clip.
+    /// Decodes the next frame; `None` at the end. An error in the structure of the file ends the clip; damaged pixels or
+    /// a wrong size damage one frame only.
     pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);

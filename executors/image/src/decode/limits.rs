@@ -4,8 +4,9 @@
 /// can claim more, and as a tensor of floats this size takes 1.2 GB.
 pub const PIXELS_MAX: u64 = 100_000_000;
 
-/// Largest number of pixels of a JPEG, the largest that the cameras of phones make. Above [`PIXELS_MAX`] it is decoded at
-/// half its width and height; only the coefficients of a progressive one are in memory as a whole.
+/// Largest number of pixels of a JPEG: 200 megapixels, the highest resolution of phone cameras. A JPEG above
+/// [`PIXELS_MAX`] is decoded at half its width and height; the whole image is in memory only if it is progressive, as
+/// coefficients.
 pub const JPEG_PIXELS_MAX: u64 = 2 * PIXELS_MAX;
 
 /// Largest number of pixels of a frame of a clip: 8K video, 7680 × 4320. Composing frames takes several pictures of

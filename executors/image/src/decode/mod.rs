@@ -3,8 +3,8 @@
 //! The format is detected from the content, never from a file name. All sizes are checked before memory is allocated,
 //! and clips are decoded frame by frame, so that memory holds only the frames that a caller keeps. Pixels are RGB,
 //! eight bits per channel, rows from the top, converted as by Pillow's `convert("RGB")`. The EXIF orientation is applied
-//! unless a caller ignores it; like Pillow, the decoder ignores colour profiles. Tensors and scaling are in the
-//! neighbouring modules.
+//! unless a caller ignores it; like Pillow, the decoder ignores colour profiles. Tensors are in the module `pixels`,
+//! scaling is in [`crate::resize`].
 
 mod apng;
 mod bmp;

@@ -1,4 +1,5 @@
-//! Finds and repairs faults at the end and in the checksums of PNG files, which leave all pixels readable.
+//! Repairs two faults of PNG files that leave all pixels readable: a missing end chunk, and wrong checksums of pixel data.
+//! Also detects truncated and animated files.
 
 /// Bytes of a chunk apart from its data: length, name and checksum.
 const FRAME_BYTES: usize = 12;
@@ -10,7 +11,8 @@ pub(super) fn is_complete(bytes: &[u8]) -> bool {
     chunks(bytes).any(|chunk| chunk.name == *b"IEND" && chunk.is_complete)
 }
 
-/// For an animated PNG, whether the default image is the first frame of the animation; `None` for a still image.
+/// `Some(true)` for an animated PNG whose default image is the first frame of the animation, `Some(false)` for another
+/// animated PNG, and `None` for a still image.
 pub(super) fn animation(bytes: &[u8]) -> Option<bool> {
     let mut is_animated = false;
     let mut default_is_frame = false;
@@ -28,7 +30,7 @@ pub(super) fn animation(bytes: &[u8]) -> Option<bool> {
 /// A repaired file.
 pub(super) struct Repaired {
     pub(super) bytes: Vec<u8>,
-    /// The faults, for a message after "although".
+    /// The faults as a clause for a log message: "decoded although …".
     pub(super) faults: &'static str,
 }
 

@@ -5,7 +5,7 @@ use image::ColorType;
 /// Converts pixels of type `color` to RGB: grey is repeated, alpha is dropped without blending, and 16-bit channels
 /// keep their upper eight bits. `None` for colour types that the supported formats do not have.
 ///
-/// The exception from Pillow is 16-bit grey, which Pillow saturates at 255, so that nearly everything becomes white.
+/// This differs from Pillow for 16-bit grey only: Pillow saturates it at 255, so that nearly every image becomes white.
 pub(super) fn to_rgb(raw: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     Some(match color {
         ColorType::Rgb8 => raw,

@@ -5,7 +5,7 @@
 
 use image::{RgbImage, Rgba, RgbaImage};
 
-/// A decoded frame and its position.
+/// A decoded frame and its position on the canvas in pixels.
 pub(super) struct PlacedFrame {
     pub(super) left: u32,
     pub(super) top: u32,
@@ -28,7 +28,9 @@ fn contains([left, top, width, height]: Area, x: u32, y: u32) -> bool {
 /// The frame that was drawn last.
 struct LastFrame {
     area: Area,
+    /// True if it covered the whole canvas.
     is_full: bool,
+    /// True if it did not depend on the frames before it.
     is_key: bool,
     disposes: bool,
 }

@@ -1,4 +1,4 @@
-//! Decodes a still image, within the bounds.
+//! Decodes a still image with the decoder of its format, within the bounds on its size.
 
 use flowrun_sdk::tracing;
 use image::RgbImage;
@@ -8,7 +8,11 @@ use super::exif::ExifOrientation;
 use super::format::Format;
 use super::{bmp, codec, jpeg, png, tiff};
 
-/// Decodes an image of the given format; of an animated image the default image or the first frame.
+/// Decodes an image of the given format; of an animated image the default image or the first frame. `exif` has no effect
+/// on a TIFF, whose own orientation is always applied.
+///
+/// # Errors
+/// When the image is truncated or damaged, uses an unsupported feature, or exceeds the bounds on size and memory.
 pub(super) fn decode(bytes: &[u8], format: Format, exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     let decode = |bytes: &[u8]| codec::decode(bytes, format, exif);
     match format {

@@ -20,7 +20,11 @@ const NEW_SUBFILE_TYPE: u16 = 254;
 /// Bytes of an entry of a directory.
 const ENTRY_BYTES: usize = 12;
 
-/// Decodes the first image.
+/// Decodes the first image and applies its orientation.
+///
+/// # Errors
+/// When the file is a raw file of a camera, is damaged, uses an unsupported feature, or exceeds the bounds on size and
+/// memory.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     if is_raw(bytes) {
         let feature = "the raw pixels of a camera".to_owned();
@@ -48,8 +52,8 @@ fn is_raw(bytes: &[u8]) -> bool {
     is_canon || first_directory_value(bytes, NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1)
 }
 
-/// Value of an entry of the first directory, of a type whose values fit into the entry. `None` for BigTIFF, whose
-/// directories have another form.
+/// Value of the entry with the given tag in the first directory; the entry must be of type LONG (32 bits). `None` if there
+/// is no entry, and for BigTIFF, whose directories have another form.
 fn first_directory_value(bytes: &[u8], tag: u16) -> Option<u32> {
     let is_little = bytes.starts_with(b"II*\0");
     if !is_little && !bytes.starts_with(b"MM\0*") {

@@ -22,16 +22,22 @@ const FILE_HEADER_BYTES: usize = 12;
 
 /// A decoder of an animated WebP.
 pub(super) struct WebP<'a> {
+    /// The encoded file, for error messages.
     bytes: &'a [u8],
     /// Chunks not yet read.
     rest: &'a [u8],
     canvas: RgbaCanvas,
+    /// The frame that was returned last, without its alpha channel.
     picture: RgbImage,
+    /// True after a truncated chunk.
     ended: bool,
 }
 
 impl<'a> WebP<'a> {
     /// Reads the header; `None` for a still image.
+    ///
+    /// # Errors
+    /// When the header is damaged, or the frames have more than [`FRAME_PIXELS_MAX`] pixels.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| decode_error(bytes, &error))?;
         if !decoder.has_animation() {
@@ -48,7 +54,10 @@ impl<'a> WebP<'a> {
         }))
     }
 
-    /// Decodes the next frame; `None` at the end. A truncated frame ends the clip.
+    /// Decodes the next frame; `None` at the end. A truncated chunk is a damaged frame and ends the clip.
+    ///
+    /// # Errors
+    /// Those of [`ClipBudget::take_frame`].
     pub(super) fn next_frame(&mut self, budget: &mut ClipBudget) -> Result<Option<Frame<'_>>, DecodeError> {
         if self.ended {
             return Ok(None);
@@ -78,7 +87,7 @@ impl<'a> WebP<'a> {
     /// Decodes the content of a chunk `ANMF`: position, sides minus one and duration in three bytes each, flags, and
     /// the chunks of a still image.
     fn decode_frame(&self, content: &[u8]) -> Result<PlacedFrame, DecodeError> {
-        const BLENDS_NOT: u8 = 2;
+        const NO_BLENDING: u8 = 2;
         const DISPOSES: u8 = 1;
         let damaged = |reason: &str| DecodeError::damaged(Format::WebP, reason);
         let (header, chunks) =
@@ -103,7 +112,7 @@ impl<'a> WebP<'a> {
             top,
             image: image.into_rgba8(),
             has_alpha,
-            blends: flags & BLENDS_NOT == 0,
+            blends: flags & NO_BLENDING == 0,
             disposes: flags & DISPOSES != 0,
         })
     }

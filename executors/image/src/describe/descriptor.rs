@@ -1,8 +1,8 @@
 //! Computes the vector of an image.
 //!
-//! The image is scaled to 48 × 48 pixels. Its colour layout and its oriented gradients are scaled to length 1 each,
-//! weighted, and concatenated to 1 024 numbers, which are again scaled to length 1, so that cosine and Euclidean
-//! distance give the same order. Other dimensions are projections of this vector.
+//! The image is scaled to 48 × 48 pixels. Its colour layout and its oriented gradients are scaled to Euclidean norm 1 each,
+//! weighted, and concatenated to 1,024 numbers, which are again scaled to norm 1, so that cosine and Euclidean
+//! distance give the same order. Other dimensions are random projections of this vector ([`Projection`]).
 
 use flowrun_sdk::{ExecutorError, ResamplingFilter};
 use image::RgbImage;
@@ -15,8 +15,8 @@ use crate::resize::Resizer;
 /// Dimension of vectors without projection.
 const RAW_DIMENSION: usize = colour_layout::NUMBERS + gradients::NUMBERS;
 
-/// Weight of the colour layout against the gradients. With a larger weight the nearest neighbours stay as
-/// good, but later results get worse if things of one kind have different shades; with 0, a red flower equals a blue
+/// Weight of the colour layout against the gradients. With a larger weight the nearest neighbours stay as good, but
+/// later results get worse for classes of objects that occur in different colours; with 0, a red flower equals a blue
 /// one.
 const COLOUR_WEIGHT: f32 = 0.35;
 
@@ -33,7 +33,7 @@ impl Descriptor {
         Self { resizer: Resizer::default(), projection }
     }
 
-    /// Computes the vector of an image: finite numbers, of length 1.
+    /// Computes the vector of an image: as many finite numbers as the dimension, with Euclidean norm 1.
     ///
     /// # Errors
     /// When the image is too large to be scaled.
@@ -56,7 +56,7 @@ impl Descriptor {
     }
 }
 
-/// Scales a vector to the given length. Leaves the zero vector unchanged and returns false for it.
+/// Scales a vector to the given Euclidean norm. Leaves the zero vector unchanged and returns false for it.
 fn scale_to_length(vector: &mut [f32], length: f32) -> bool {
     let norm = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
     let is_nonzero = norm > f32::EPSILON;

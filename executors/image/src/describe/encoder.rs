@@ -14,10 +14,10 @@ use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::value_range::ValueRange;
 
-/// Default dimension of embeddings: measured as good as all 1 024 numbers, at half the storage.
+/// Default dimension of embeddings. Measured search quality equals that of all 1,024 numbers, at half the storage.
 pub(super) const DEFAULT_DIMENSION: usize = 512;
 
-/// Largest dimension of embeddings. Dimensions above 1 024 contain no more information.
+/// Maximum dimension of embeddings. Dimensions above 1,024 contain no more information.
 const DIMENSION_MAX: usize = 8192;
 
 flowrun_sdk::parameters! {
@@ -38,10 +38,10 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `ImageDescriptorEncoder`.
+/// The executor type `ImageDescriptorEncoder`, which embeds images without a model.
 pub const IMAGE_DESCRIPTOR_ENCODER: ExecutorType = ExecutorType::new::<ImageDescriptorEncoderParameters>(
     "ImageDescriptorEncoder",
-    "Describes every image by its colours and edges, without a model: an embedding of length 1.",
+    "Describes every image by its colours and edges, without a model: an embedding with Euclidean norm 1.",
     create,
 )
 .with_description(|build| {
@@ -75,6 +75,10 @@ pub(super) struct DescriptorEncoder {
 }
 
 impl DescriptorEncoder {
+    /// An encoder of the documents at `access_paths`.
+    ///
+    /// # Errors
+    /// When `dimension` is not from 1 to [`DIMENSION_MAX`].
     pub(super) fn new(
         dimension: usize,
         images: ImageSettings,

@@ -1,7 +1,7 @@
 //! Histograms of oriented gradients (HOG; Dalal and Triggs 2005): direction and position of edges.
 //!
 //! Cells of 8 × 8 pixels have histograms of 9 orientations over half a turn, with votes shared between neighbouring
-//! cells and orientations. Blocks of 2 × 2 cells are scaled to length 1, clipped at 0.2 and scaled to length 1 again.
+//! cells and orientations. Blocks of 2 × 2 cells are scaled to Euclidean norm 1, clipped at 0.2 and scaled again (L2-Hys).
 //! Each pixel votes with its channel of the strongest gradient.
 
 use super::input::SIDE;
@@ -18,16 +18,16 @@ const BINS: usize = 9;
 /// Number of blocks per row and per column. Blocks overlap: every 2 × 2 adjacent cells are one.
 const BLOCKS: usize = CELLS - 1;
 
-/// Length of the histograms of an image.
+/// Number of values that [`gradients`] returns.
 pub(super) const NUMBERS: usize = BLOCKS * BLOCKS * 4 * BINS;
 
-/// Regularisation of the block length before clipping, in byte values: keeps the noise of blank areas small.
+/// Regularisation of the norm of a block before clipping, in byte values: keeps the noise of blank areas small.
 const EPSILON: f32 = 25.5;
 
-/// Upper bound of an orientation in a block of length 1.
+/// Upper bound of an orientation in a block of norm 1.
 const CLIP: f32 = 0.2;
 
-/// Regularisation of the block length after clipping.
+/// Regularisation of the norm of a block after clipping.
 const EPSILON_AFTER_CLIPPING: f32 = 0.1;
 
 /// Votes of a cell by orientation.
@@ -52,10 +52,10 @@ pub(super) fn gradients(pixels: &[[u8; 3]]) -> Vec<f32> {
     numbers
 }
 
-/// Divides a block by its length, regularised by `epsilon`.
+/// Divides a block by its Euclidean norm, regularised by `epsilon`.
 fn normalize(votes: &mut [f32], epsilon: f32) {
-    let length = (votes.iter().map(|vote| vote * vote).sum::<f32>() + epsilon * epsilon).sqrt();
-    votes.iter_mut().for_each(|vote| *vote /= length);
+    let norm = (votes.iter().map(|vote| vote * vote).sum::<f32>() + epsilon * epsilon).sqrt();
+    votes.iter_mut().for_each(|vote| *vote /= norm);
 }
 
 /// Histograms of all cells, row by row.
@@ -116,8 +116,8 @@ fn neighbouring_cells(pixel: usize) -> [(usize, f32); 2] {
     [(cell.wrapping_sub(1), 1.0 - share), (cell, share)]
 }
 
-/// Direction of a gradient in half turns, from 0 to 1 (which is the same direction). The arc tangent is formula 4.4.49
-/// of Abramowitz and Stegun, exact to 0.00001 and the same on every machine.
+/// Direction of a gradient in half turns, from 0 to 1; 0 and 1 are the same direction. The arc tangent is formula 4.4.47
+/// of Abramowitz and Stegun: accurate to 0.00001 half turns, and the same on every machine.
 fn half_turns(dx: f32, dy: f32) -> f32 {
     let (dx, dy) = if dy < 0.0 { (-dx, -dy) } else { (dx, dy) };
     let (run, steep) = (dx.abs(), dy > dx.abs());

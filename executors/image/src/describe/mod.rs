@@ -2,7 +2,8 @@
 //!
 //! [`descriptor`] computes the vector of an image from two parts: its [`colour_layout`] (124 numbers) and its oriented
 //! [`gradients`] (900 numbers); a [`projection`] gives other dimensions. [`encoder`] is the executor that embeds images
-//! this way. [`model_encoders`] has Jina's encoders that run a model, or the descriptor as its stand-in.
+//! this way. [`model_encoders`] has Jina's encoders that run a model, or use the descriptor instead if the flow sets
+//! `stand_in`.
 //!
 //! **Invariant:** an image has the same vector on every machine. Nothing here calls a function whose last digit depends
 //! on the system (sine, arc tangent, power), and sums have a fixed order.

@@ -1,7 +1,8 @@
 //! `KerasImageEncoder` and `ImageTorchEncoder`: Jina's encoders for pretrained networks.
 //!
 //! With a network as an ONNX file they delegate to the encoder that runs it ([`ModelEncoder`]). If the flow requests it
-//! (`stand_in: true`), the descriptor of `ImageDescriptorEncoder` replaces the network, with results of its quality.
+//! (`stand_in: true`), the descriptor of `ImageDescriptorEncoder` replaces the network; search quality is then that of
+//! the descriptor.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,8 @@ use super::encoder::{DEFAULT_DIMENSION, DescriptorEncoder, ImageSettings};
 use crate::channel_axis::{BatchChannelAxis, ChannelAxis};
 use crate::value_range::ValueRange;
 
-/// The encoder that runs ONNX models. This crate depends on the SDK alone, so the program supplies it.
+/// The encoder that runs ONNX models. This crate does not depend on the ONNX crate; the program, which links both,
+/// implements the trait.
 pub trait ModelEncoder {
     /// Encodes images with an ONNX model. Must have the parameters `model_path`, `preset`, `pooling`, `tensors`,
     /// `tensors_channels_first`, `dimension`, `exif` and `access_paths`.
@@ -89,7 +91,7 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// `KerasImageEncoder`.
+/// The executor type `KerasImageEncoder`, which runs its network with the encoder of `T`.
 #[must_use]
 pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<KerasImageEncoderParameters>(
@@ -100,7 +102,7 @@ pub const fn keras_image_encoder<T: ModelEncoder>() -> ExecutorType {
     .with_description(|build| describe(keras_settings(build), build))
 }
 
-/// `ImageTorchEncoder`.
+/// The executor type `ImageTorchEncoder`, which runs its network with the encoder of `T`.
 #[must_use]
 pub const fn image_torch_encoder<T: ModelEncoder>() -> ExecutorType {
     ExecutorType::new::<ImageTorchEncoderParameters>(
@@ -161,7 +163,7 @@ struct EncoderSettings {
     access_paths: AccessPaths,
 }
 
-/// Describes an encoder with these settings. Without settings nothing is known of its model.
+/// Describes an encoder with these settings. If the settings are invalid, its model is unknown.
 fn describe(settings: Result<EncoderSettings, BuildError>, build: &Build) -> ExecutorDescription {
     let model = match settings.map(|settings| settings.find_model(&build.context)) {
         Ok(Ok(Some(_))) => ModelState::Found,
@@ -180,8 +182,8 @@ impl EncoderSettings {
         }
     }
 
-    /// Finds the file of the network; `None` for the stand-in. A path that the flow names takes precedence over the
-    /// stand-in, and that over the directory of installed models. The path may be relative to the context's directory.
+    /// Finds the file of the network; `None` for the stand-in. `model_path` takes precedence over `stand_in`, which takes
+    /// precedence over the directory of installed models. The result may be relative to the directory of `context`.
     fn find_model(&self, context: &Context) -> Result<Option<PathBuf>, MissingModel> {
         if let Some(path) = &self.model_path {
             let resolved = context.resolve(path);

@@ -1,4 +1,4 @@
-//! Sparse random projection to another dimension (Achlioptas 2003), which preserves distances.
+//! Sparse random projection to another dimension (Achlioptas 2003), which preserves distances approximately.
 //!
 //! Every new element is a sum of old ones: each old element is added with probability 1/6, subtracted with probability
 //! 1/6, and left out otherwise. Squared distances are preserved up to a common factor and a relative error of about √(2
@@ -21,6 +21,7 @@ struct Sum {
 }
 
 impl Projection {
+    /// The projection of vectors of dimension `from` to dimension `to`.
     pub(super) fn new(from: usize, to: usize) -> Self {
         let sum = |new: usize| {
             let mut sum = Sum::default();
@@ -37,7 +38,7 @@ impl Projection {
         Self { sums: (0..to).map(sum).collect() }
     }
 
-    /// Projects a vector. Lengths change by a factor that is common to all vectors.
+    /// Projects a vector. Norms change by about the same factor for all vectors.
     pub(super) fn project(&self, vector: &[f32]) -> Vec<f32> {
         self.sums.iter().map(|sum| total(vector, &sum.added) - total(vector, &sum.subtracted)).collect()
     }

@@ -1,8 +1,8 @@
 //! SIMD image scaling with the results of Pillow's `Image.resize`.
 //!
 //! Pillow scales rows first, rounds to bytes, then scales columns. This module runs the two passes one by one, because
-//! `fast_image_resize` alone would start with the columns; where a filter overshoots, results would differ by up to 43
-//! of 255.
+//! `fast_image_resize` alone would start with the columns. Where a filter overshoots, the results of the two orders differ
+//! by up to 43 of 255.
 
 mod pass;
 
@@ -21,12 +21,14 @@ use pass::Passes;
 #[derive(Default)]
 pub struct Resizer {
     passes: Passes,
+    /// Result of the first pass, in which rows are scaled to the new width.
     rows: Vec<u8>,
+    /// Result of the second pass, in which columns are scaled to the new height.
     columns: Vec<u8>,
 }
 
 impl Resizer {
-    /// Scales `source` to `height` × `width` pixels: red, green, blue, row by row.
+    /// Scales `source` to `height` × `width` pixels. Returns their red, green and blue bytes, row by row.
     ///
     /// # Errors
     /// [`ErrorKind::Input`] when the result, or the result of the first pass, would have more than [`PIXELS_MAX`]

@@ -35,7 +35,10 @@ fn algorithm(filter: ResamplingFilter) -> ResizeAlg {
 }
 
 impl Passes {
-    /// Scales pixels to another width or another height.
+    /// Scales pixels to another width or another height. `source` and `target` have the sizes of `sides` and `to`.
+    ///
+    /// # Errors
+    /// When a slice does not have its size, which is a defect of the caller.
     pub(super) fn scale(
         &mut self,
         filter: ResamplingFilter,

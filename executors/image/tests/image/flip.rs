@@ -103,7 +103,7 @@ fn a_tensor_that_is_not_an_image_fails_with_the_id_of_its_document() {
     for (tensor, message) in [
         (
             Tensor::vector(vec![1.0]),
-            "`doc#0`: a tensor of shape [1] is not an image: it must have three axes",
+            "`doc#0`: a tensor of shape [1] is not an image: it must have two or three axes",
         ),
         (
             Tensor::from_u8(vec![0, 2, 3], vec![]).unwrap(),

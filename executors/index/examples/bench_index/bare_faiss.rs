@@ -11,6 +11,7 @@ use crate::data::{self, NEIGHBOURS};
 use crate::figures::{memory, percentiles, processor_seconds, recall, timed};
 use crate::npy::Matrix;
 
+/// Builds an index of all vectors, searches it, and prints times, memory and recall.
 pub(crate) fn measure(directory: &Path, options: &Options) {
     let text = options.text("index").unwrap_or("IVF4096,PQ384x4fs");
     let mut matrix = Matrix::open(&directory.join("vectors.npy"));

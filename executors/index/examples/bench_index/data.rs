@@ -127,6 +127,7 @@ pub(crate) enum Vectors {
 }
 
 impl Vectors {
+    /// The vectors of the data that [`generate`] made in a directory.
     pub(crate) fn open(directory: &Path) -> Self {
         let path = directory.join("vectors.npy");
         if path.exists() {

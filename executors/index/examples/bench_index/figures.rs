@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use flowrun_sdk::guard;
 
+/// Runs an action; returns its duration and its result.
 pub(crate) fn timed<T>(action: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let done = action();

@@ -31,6 +31,7 @@ fn open(directory: &Path, context: &Context, options: &Options) -> ExecutorHarne
     open_executor(&with(options), Context { workspace: directory.join("index"), ..context.clone() })
 }
 
+/// Opens a `VectorIndexer` with these parameters.
 pub(crate) fn open_executor(with: &Value, context: Context) -> ExecutorHarness {
     let executor_type =
         flowrun_index::EXECUTORS.iter().find(|executor| executor.name == "VectorIndexer").unwrap();
@@ -41,11 +42,13 @@ fn context(directory: &Path, options: &Options) -> Context {
     Context { threads: options.number("threads", 1), ..Context::standalone(directory) }
 }
 
+/// A document with the vector of a row; its id is the row number.
 pub(crate) fn document(row: usize, vector: &[f32]) -> Document {
     let document = Document::new(format!("{row:08}")).with_embedding(vector.to_vec());
     document.with_uri(format!("clips/{row:08}.gif")).with_tag("length", row % 1000)
 }
 
+/// Builds an index of all vectors and prints times; then searches it in a child process.
 pub(crate) fn build_and_search(directory: &Path, options: &Options) {
     let _ = std::fs::remove_dir_all(directory.join("index"));
     let context = context(directory, options);
@@ -92,6 +95,7 @@ pub(crate) fn run_in_child_process(verb: &str, change: impl FnOnce(&mut Vec<Stri
     std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).status().unwrap();
 }
 
+/// Searches an index that was built before, and prints latencies, recall and memory.
 pub(crate) fn search_again(directory: &Path, options: &Options) {
     let context = context(directory, options);
     let (opening, mut executor) = timed(|| open(directory, &context, options));

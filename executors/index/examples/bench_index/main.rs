@@ -46,10 +46,12 @@ use std::path::PathBuf;
 pub(crate) struct Options(HashMap<String, String>);
 
 impl Options {
+    /// Value of an option; `None` if it is not set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Value of a numeric option, or the default if it is not set.
     pub(crate) fn number(&self, name: &str, default: usize) -> usize {
         self.text(name).map_or(default, |text| text.parse().unwrap())
     }

@@ -17,6 +17,7 @@ pub(crate) fn create(path: &Path, data_type: &str, rows: usize, columns: usize) 
     file
 }
 
+/// Appends elements to the file of a matrix.
 pub(crate) fn append(file: &mut File, elements: &[f32]) {
     let bytes: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
     file.write_all(&bytes).unwrap();
@@ -30,6 +31,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
+    /// Opens a file that [`create`] began.
     pub(crate) fn open(path: &Path) -> Self {
         let mut file = File::open(path).unwrap();
         let mut header = [0; HEADER_BYTES];

@@ -24,14 +24,14 @@ const size_t LISTS_IN_GROUPS_MIN = 1024;
 const size_t GROUPS_PER_PROBE = 4;
 // Vectors per block of parallel assignment.
 const size_t ASSIGN_BLOCK = 1024;
-// K-means iterations of the second and third step. More improve recall hardly.
+// K-means iterations of the second and third step. More hardly improve recall.
 const int ITERATIONS = 5;
 
 size_t group_count(size_t lists) {
     return static_cast<size_t>(std::sqrt(static_cast<double>(lists)));
 }
 
-// Centroids in groups of neighbours, searched for the nearest centroid of many vectors at once. Each group is compared with
+// Centroids in groups of neighbours, searched for the nearest centroid of many vectors in one call. Each group is compared with
 // all vectors that probe it by one matrix product: a fifth of the work of comparing with all centroids, or of computing
 // the distances along a graph one by one.
 struct CentroidGroups : faiss::Index {

@@ -21,6 +21,7 @@ pub(crate) struct DistanceBound {
 }
 
 impl DistanceBound {
+    /// The bound for vectors of `dimension` elements.
     pub(crate) fn new(metric: Metric, dimension: usize) -> Self {
         Self { metric, dimension }
     }
@@ -69,7 +70,7 @@ impl DistanceBound {
     }
 }
 
-/// Appends a vector in the form that FAISS is given: normalised to unit length for `cosine`, otherwise unchanged.
+/// Appends a vector as it is passed to FAISS: normalised to unit length for `cosine`, otherwise unchanged.
 pub(crate) fn push_faiss_vector(metric: Metric, vector: &[f32], into: &mut Vec<f32>) {
     match metric {
         Metric::Cosine => {

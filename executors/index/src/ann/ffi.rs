@@ -1,8 +1,8 @@
 //! Foreign function interface (FFI) to FAISS and OpenMP, for calls that the `faiss` crate lacks.
 //!
 //! Concurrent searches of one index (the crate requires exclusive access, FAISS does not) with parameters per search,
-//! training of indexes with many inverted lists, adding rows in two steps, cancellation, the number of OpenMP threads, the
-//! version. `ffi.cc` implements the C++ side of all but the last two.
+//! training of indexes with many inverted lists, adding rows in two steps, cancellation, returning freed memory to the
+//! system, the number of OpenMP threads, the version. `ffi.cc` implements the C++ side of all but the last two.
 #![expect(unsafe_code, reason = "this file owns the foreign interface")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -20,7 +20,7 @@ const EFFORT_MAX: usize = 1 << 20;
 /// An error of FAISS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnnError {
-    /// FAISS's own message, without function and source file.
+    /// FAISS failed, with its own message without function and source file; or the index is not in memory.
     #[error("{0}")]
     Faiss(String),
     /// The index type (the factory string) supports only squared euclidean distance; FAISS ignores other metrics.
@@ -64,7 +64,7 @@ impl Tuning {
 pub(crate) struct SavedIndex {
     /// Rows that the file covers, from row 0.
     pub(super) rows: u64,
-    /// Length of the file in bytes, without its trailer.
+    /// Length of the file in bytes, with or without its short trailer; for estimates.
     pub(super) bytes: u64,
 }
 
@@ -74,7 +74,9 @@ pub(crate) struct AnnIndex {
     pub(super) index: IndexImpl,
     pub(super) index_type: IndexType,
     pub(super) distance_bound: DistanceBound,
+    /// Default search and build parameters.
     pub(super) tuning: Tuning,
+    /// State of its file; no rows if there is none.
     pub(super) saved: SavedIndex,
     /// Rows that it covers while it is evicted; `None` while it is in memory.
     pub(super) evicted_rows: Option<u64>,
@@ -145,7 +147,8 @@ impl AnnIndex {
         Ok(())
     }
 
-    /// Search parameters for `tuning` (unset values: those of the index), multiplied by `factor`.
+    /// Search parameters for `tuning` (unset values: those of the index). `factor` multiplies the search effort: the number
+    /// of probed lists, or the size of the candidate queue of a graph.
     pub(crate) fn search_effort<'a>(
         &self,
         tuning: Tuning,
@@ -166,6 +169,7 @@ impl AnnIndex {
         SearchEffort { n_probe, ef_search: ef_search.clamp(1, EFFORT_MAX), row_filter }
     }
 
+    /// Type of the index.
     pub(crate) fn index_type(&self) -> &IndexType {
         &self.index_type
     }
@@ -208,13 +212,13 @@ impl AnnIndex {
         ffi::train(&mut self.index, vectors).map_err(AnnError::Faiss)
     }
 
-    /// Adds the next rows.
+    /// Adds the next rows, whose vectors are concatenated in `vectors`.
     pub(crate) fn add(&mut self, vectors: &[f32]) -> Result<(), AnnError> {
         if vectors.is_empty() { Ok(()) } else { Ok(self.index.add(vectors)?) }
     }
 
-    /// Groups the centroids of the inverted lists, which speeds up [`Self::stage`]; `None` for fewer rows than the
-    /// grouping pays off for, and for an index with few or no lists.
+    /// Groups the centroids of the inverted lists, which speeds up [`Self::stage`]. `None` if the grouping would take longer
+    /// than it saves when `rows` rows are added, and for an index with few or no lists.
     pub(crate) fn group_centroids(&self, rows: u64) -> Result<Option<CentroidGroups>, AnnError> {
         // Grouping takes as long as assigning this many rows without groups.
         if !self.index.is_trained() || rows < self.index_type.lists as u64 / 8 {

@@ -4,14 +4,14 @@ use flowrun_sdk::{Parameter, ParameterKind, Value};
 
 use super::IndexType;
 
-/// Largest size in bytes of the vectors for which `auto` selects exact search. One core takes about 20 ms per query for as
-/// many bytes: half a million vectors of 128 dimensions, or ninety thousand of 768.
+/// Largest size in bytes of the vectors for which `auto` selects exact search. One core takes about 20 ms per query for
+/// that size: half a million vectors of 128 dimensions, or ninety thousand of 768.
 const FLAT_BYTES_MAX: u64 = 256 << 20;
 
 /// Default memory limit in bytes of a quantized index that `auto` selects.
 const MEMORY_BYTES: u64 = 1 << 30;
 
-/// Number of inverted lists by the largest number of vectors, about four times its square root.
+/// Pairs of a largest number of vectors, and the number of inverted lists for up to that many.
 const LISTS: [(u64, usize); 5] =
     [(30_000, 64), (100_000, 256), (400_000, 1024), (4_000_000, 4096), (u64::MAX, 16_384)];
 /// Smallest number of lists for which an HNSW graph over the centroids is faster than comparing with each of them.
@@ -114,7 +114,8 @@ impl IndexChoice {
         Ok(types)
     }
 
-    /// Largest number of rows in an exact index that serves searches while its successor is built.
+    /// Largest number of rows in an exact index that `auto` selected: twice its limit, since it also serves searches while
+    /// its successor is built. No limit for a configured index type.
     pub(crate) fn flat_rows_max(&self, dimension: usize) -> u64 {
         match self {
             Self::Auto { flat_bytes_max, .. } => {
@@ -134,8 +135,9 @@ impl IndexChoice {
     }
 }
 
-/// Factory string of inverted lists with the finest codes that fit into `memory` bytes: a product quantizer with four bits
-/// for every 2 to 8 elements; where none of these divides `dimension`, eight bits per element, else one.
+/// Factory string of inverted lists with the finest codes that fit into `memory` bytes, or the coarsest if none fit: a
+/// product quantizer with four bits per 2 to 8 elements. Where no length from 2 to 8 divides `dimension`: eight bits per
+/// element (`SQ8`) if they fit, otherwise one (`RaBitQ`).
 fn quantized_factory(rows: u64, dimension: usize, memory: u64) -> String {
     let lists = LISTS.iter().find(|(rows_max, _)| rows <= *rows_max).map_or(64, |(_, lists)| *lists);
     let centroids = (lists * dimension * size_of::<f32>()) as u64;

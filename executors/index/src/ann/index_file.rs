@@ -1,4 +1,4 @@
-//! The index file: FAISS's own format, followed by a trailer that authenticates it.
+//! The index file: FAISS's own format, followed by a trailer with checksums and build settings.
 //!
 //! FAISS stops reading where its data end, so it ignores the trailer. Layout of the trailer, little-endian: magic (8
 //! bytes), version (u32), CRC-32 of the build settings (u32), rows (u64), length of FAISS's data in bytes (u64), CRC-32 of
@@ -26,8 +26,8 @@ impl AnnIndex {
         self.evicted_rows.is_some()
     }
 
-    /// Drops the index from memory; afterwards it reports to cover `rows` rows. Unsaved rows are lost and are read again
-    /// from the vector file.
+    /// Drops the index from memory; afterwards [`Self::rows`] returns `rows`. Unsaved rows are lost and are added again from
+    /// the vector file after the index was loaded.
     pub(crate) fn evict(&mut self, rows: u64) -> Result<(), AnnError> {
         let empty = Self::new(self.index_type.clone(), self.dimension(), self.distance_bound, self.tuning)?;
         *self = Self { saved: self.saved, evicted_rows: Some(rows), ..empty };
@@ -39,7 +39,7 @@ impl AnnIndex {
         (self.saved, self.evicted_rows) = (SavedIndex::default(), None);
     }
 
-    /// Replaces the index file.
+    /// Replaces the index file, durably. Pass the result to [`Self::mark_saved`].
     pub(crate) fn save(&self, path: &Path) -> Result<SavedIndex, StorageError> {
         let rows = self.rows();
         replace_file(path, |path| {

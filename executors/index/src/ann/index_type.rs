@@ -40,7 +40,7 @@ pub(crate) struct IndexType {
     pub(crate) lists: usize,
     /// True if it has an HNSW graph, of the vectors or of the centroids.
     pub(crate) has_graph: bool,
-    /// True if it stores codes instead of whole vectors.
+    /// True if it stores codes or transformed vectors instead of the vectors themselves.
     pub(crate) is_quantized: bool,
     /// True if a search can be restricted to a set of rows.
     pub(crate) supports_row_filter: bool,

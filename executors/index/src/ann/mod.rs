@@ -1,9 +1,8 @@
 //! Approximate nearest neighbour (ANN) search: the FAISS index of a shard.
 //!
-//! The index only proposes candidates, the rows that are probably near. Exact distances ([`crate::metric`]) decide about
-//! distance and order. It is derived from the vector file and can be rebuilt from it, so a missing, stale or damaged index
-//! costs time but never changes an answer. Documents, durability and locking are not its business ([`crate::storage`],
-//! [`crate::shard`]).
+//! The index only proposes candidates, the rows that are probably near; exact distances ([`crate::metric`]) determine the
+//! order. The index is derived from the vector file and can be rebuilt from it, so a missing, stale or damaged index costs
+//! time, never data. Documents, durability and locking are handled elsewhere ([`crate::storage`], [`crate::shard`]).
 //!
 //! Two files own foreign interfaces: `ffi` calls FAISS functions that the `faiss` crate lacks, `sgemm` is called by FAISS.
 //!

@@ -1,8 +1,8 @@
 //! Handlers of the endpoints that the vector indexer and the document store share: `/index`, `/update`, `/delete`,
-//! `/get`, `/list`, `/count`, `/status`, `/clear`, `/backup`, `/restore`.
+//! `/list`, `/count`, `/status`, `/clear`; and of `/get`, `/backup`, `/restore` of the vector indexer.
 //!
 //! They translate requests into operations of the shard ([`crate::shard`]), which owns locking, durability and search.
-//! `/search` and `/filter` are handled by [`crate::vector_indexer`] and [`crate::document_store`].
+//! All other endpoints are handled by [`crate::vector_indexer`] and [`crate::document_store`].
 
 mod backup;
 mod put;
@@ -31,17 +31,17 @@ pub(crate) struct Handlers {
     pub(crate) access_paths: AccessPaths,
     /// Fields of a document that are stored.
     pub(crate) stored_fields: StoredFields,
-    /// Name of the pod when it is `read_only`.
+    /// Name of the pod if it is `read_only`; `None` if documents may be changed.
     pub(crate) read_only: Option<String>,
     /// Tags that filters may name.
     pub(crate) columns: Columns,
-    /// Tag with the time at which a document expires.
+    /// Tag with the time at which a document expires; `None` for documents that never expire.
     pub(crate) expires: Option<String>,
 }
 
 impl Handlers {
-    /// Handles a call of an endpoint that both executors have, apart from `/get`, `/backup` and `/restore`. Calls of other
-    /// endpoints are ignored.
+    /// Handles a call of a shared endpoint: `/index`, `/update`, `/delete`, `/list`, `/count`, `/status` or `/clear`. Calls
+    /// of other endpoints are ignored.
     pub(crate) fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         match call.endpoint() {
             "/index" => self.index(call),
@@ -69,8 +69,9 @@ impl Handlers {
         Ok(())
     }
 
-    /// Adds a warning to the reply if the filter has a name that no stored document has. If there are matches and a filter only
-    /// matches documents with all of its fields, every name is known. Names of configured columns are known, too.
+    /// Adds a warning to the reply if the filter has a name that no stored document has; `is_empty` is true if nothing
+    /// matched. Skipped where every name is known: with configured columns, and if a document matched a filter that matches
+    /// only documents with all of its fields.
     pub(crate) fn note_unknown_names(
         &self,
         call: &mut Call<'_>,

@@ -9,7 +9,7 @@ use crate::metric::Metric;
 use crate::storage::{ElementType, ID_BYTES_MAX, Put};
 use crate::stored_fields::StoredFields;
 
-/// A tag and the time that it gets in documents that do not have the tag.
+/// The expiry tag, and the time (seconds since 1970) to which it is set in documents without the tag.
 pub(super) type DefaultExpiry = (String, Value);
 
 /// The form in which a shard stores documents.
@@ -19,11 +19,13 @@ pub(crate) struct PutFormat<'a> {
     pub(crate) metric: Option<Metric>,
     /// Element type of stored vectors.
     pub(crate) elements: ElementType,
+    /// Fields of a document that are stored.
     pub(crate) stored_fields: &'a StoredFields,
 }
 
 impl PutFormat<'_> {
-    /// The document with its vector, ready to be stored. `dimension` is that of the index, once it is known.
+    /// The document with its vector, ready to be stored. `dimension` is that of the index, once it is known; `expiry` is set
+    /// in documents without an expiry.
     ///
     /// # Errors
     /// When an id is missing or too long, or the embedding is missing, has another dimension, or has no distance under the

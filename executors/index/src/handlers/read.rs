@@ -33,7 +33,7 @@ impl Handlers {
     }
 
     /// `/list`: returns stored documents that match `filter` in the order of their ids, starting after `cursor`. The
-    /// result `cursor` is that of the next page.
+    /// result `cursor` is that of the next page; there is none after a page with fewer documents than `limit`.
     pub(super) fn list(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
         let limit = call.parameter::<Option<usize>>("limit")?.flatten().unwrap_or(PAGE);
         if !(1..=PAGE_MAX).contains(&limit) {

@@ -79,7 +79,7 @@ impl Handlers {
         self.check_writable(call)?;
         let paths = call.access_paths(&self.access_paths)?.into_owned();
         let outcome = if call.parameter("partial")?.unwrap_or(false) {
-            // Read and write under the write lock, so that no other write comes between.
+            // Read and write under the write lock, so that no other write happens in between.
             self.shard.apply_with(|transaction| {
                 let overlay = Overlay { transaction, updated: HashMap::new() };
                 self.update_change(call, &paths, Some(overlay))

@@ -44,7 +44,8 @@ flowrun_sdk::parameters! {
     }
 }
 
-/// Stores documents without chunks and bytes, which Jina pruned too. Matches are replaced with them and truncated to `top_k`.
+/// Stores documents without chunks and blobs, as Jina did, and without the other fields that are excluded by default.
+/// Matches are replaced with the stored documents and truncated to `top_k`.
 fn create_for_roots(build: &Build) -> Result<Instance, BuildError> {
     let parameters: RootParameters = parse_parameters(build)?;
     let exclude = [default_exclude(), vec![ExcludableField::Blob]].concat();
@@ -69,8 +70,10 @@ const fn for_roots(name: &'static str) -> ExecutorType {
     ExecutorType::new::<RootParameters>(name, summary, create_for_roots).with_storage()
 }
 
+// Executor types for chunks.
 pub(crate) const BASE_PB: ExecutorType = for_chunks("BasePbIndexer");
 pub(crate) const CHUNK_PB: ExecutorType = for_chunks("ChunkPbIndexer");
+// Executor types for root documents.
 pub(crate) const DOC_PB: ExecutorType = for_roots("DocPbIndexer");
 pub(crate) const LEVELDB: ExecutorType = for_roots("LeveldbIndexer");
 pub(crate) const DATA_URI_PB: ExecutorType = for_roots("DataURIPbIndexer");

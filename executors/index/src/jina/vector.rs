@@ -58,6 +58,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `NumpyIndexer`.
 pub(crate) const NUMPY: ExecutorType = ExecutorType::new::<NumpyParameters>(
     "NumpyIndexer",
     "Stores the vectors of chunks and finds the nearest, as Jina 0.x did with numpy.",
@@ -99,6 +100,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `FaissIndexer`.
 pub(crate) const FAISS: ExecutorType = ExecutorType::new::<FaissParameters>(
     "FaissIndexer",
     "Stores the vectors of chunks and finds the nearest with a FAISS index of any type.",
@@ -154,6 +156,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `AnnoyIndexer`.
 pub(crate) const ANNOY: ExecutorType = ExecutorType::new::<AnnoyParameters>(
     "AnnoyIndexer",
     "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of Annoy's trees.",
@@ -203,6 +206,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `NmslibIndexer`.
 pub(crate) const NMSLIB: ExecutorType = ExecutorType::new::<NmslibParameters>(
     "NmslibIndexer",
     "Stores the vectors of chunks and finds the nearest, with the index of NumpyIndexer instead of nmslib's methods.",

@@ -87,6 +87,7 @@ impl BackgroundTask {
         task
     }
 
+    /// Wakes the task.
     pub(super) fn signal(&self) -> &TaskSignal {
         &self.signal
     }
@@ -111,7 +112,7 @@ impl BackgroundTask {
         self.signal.0.changed.notify_all();
     }
 
-    /// Waits for the thread, which was requested to stop.
+    /// Waits for the end of the thread, after [`BackgroundTask::request_stop`].
     pub(super) fn join(&self) {
         let thread = self.thread.lock().take();
         // A panic of the action has been reported by `PanicReport`.

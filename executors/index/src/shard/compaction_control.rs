@@ -33,20 +33,21 @@ impl Default for CompactionControl {
 }
 
 impl CompactionControl {
-    /// Ids that a plan changes, if a compaction is running. The caller holds the writer lock, so that none begins meanwhile.
+    /// Ids that a plan changes; empty if no compaction is running. The caller holds the writer lock, so that none begins
+    /// meanwhile.
     pub(super) fn ids_changed_by(&self, plan: &Plan) -> Vec<String> {
         let is_running = self.changed_ids.lock().is_some();
         if is_running { plan.changed_ids().map(str::to_owned).collect() } else { Vec::new() }
     }
 
-    /// Records changed ids once the change is visible: the compaction reads these documents only once.
+    /// Records changed ids. Called once the change is visible, because the compaction reads each recorded document only once.
     pub(super) fn record(&self, ids: Vec<String>) {
         if let Some(changed) = self.changed_ids.lock().as_mut() {
             changed.extend(ids);
         }
     }
 
-    /// Begins to record changed ids, until the returned guard is dropped. The caller holds the writer lock.
+    /// Begins to record changed ids, until the guard of [`Self::end_on_drop`] is dropped. The caller holds the writer lock.
     pub(super) fn begin_recording(&self) {
         *self.changed_ids.lock() = Some(BTreeSet::new());
     }
@@ -56,17 +57,17 @@ impl CompactionControl {
         self.changed_ids.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Ends the recording and releases the target; also after a panic.
+    /// Returns a guard that ends the recording and releases the target when it is dropped, by a panic too.
     pub(super) fn end_on_drop(&self) -> RunningCompaction<'_> {
         RunningCompaction(self)
     }
 
-    /// Sets the index that an interruption stops.
+    /// Sets the vectors whose index an interruption stops building; `None` for none.
     pub(super) fn set_target(&self, target: Option<Arc<VectorIndex>>) {
         *self.target.lock() = target;
     }
 
-    /// Interrupts a running compaction, and prevents further ones until the returned guard is dropped.
+    /// Requests that a running compaction stops soon, and prevents further ones until the returned guard is dropped.
     pub(super) fn interrupt(&self) -> Interruption<'_> {
         self.interruptions.fetch_add(1, Ordering::AcqRel);
         if let Some(target) = &*self.target.lock() {
@@ -75,6 +76,7 @@ impl CompactionControl {
         Interruption(self)
     }
 
+    /// Returns whether a running compaction is to stop.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interruptions.load(Ordering::Acquire) > 0
     }
@@ -84,6 +86,7 @@ impl CompactionControl {
         self.has_failed.store(true, Ordering::Release);
     }
 
+    /// Returns whether a compaction has failed since the shard was opened.
     pub(super) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Acquire)
     }

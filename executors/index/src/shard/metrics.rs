@@ -24,7 +24,7 @@ pub(super) fn register(shard: &Arc<Shard>, metrics: &Metrics) {
             Some(state.vectors.as_ref().map_or(0, |_| state.view().live_rows()))
         });
     }
-    gauge("index_bytes", "Bytes that they take on disk, backups not counted.", |shard| {
+    gauge("index_bytes", "Bytes on disk of documents, vectors and index, without backups.", |shard| {
         shard.layout.bytes().ok()
     });
 }

@@ -1,8 +1,9 @@
 //! An open shard: the state that the replicas of an executor share.
 //!
 //! Reads run in parallel with writes: a read transaction sees the contents that were committed when it began. One thread at a
-//! time writes. A write is acknowledged once it is on disk and becomes visible after that. A generation is a complete set of
-//! the shard's data files; clearing and compaction write the next one and replace the current one by it.
+//! time writes. A write first becomes durable, as the parameter `fsync` requires, then visible, and is acknowledged last. A
+//! generation is a complete set of the shard's data files; clearing and compaction write the next one and replace the current
+//! one by it.
 //!
 //! | module | contents |
 //! |---|---|

@@ -119,7 +119,7 @@ impl OpenShard {
         change: impl FnOnce(&ReadTransaction<'_>) -> Result<Change, E>,
     ) -> Result<Outcome, E> {
         let outcome = self.shard.write(change).inspect_err(|_| {
-            // Rejected writes are reported at once.
+            // Rejected writes are reported immediately.
             self.write_recovery_task.iter().for_each(|task| task.signal().wake());
         })?;
         self.wake_index_task();

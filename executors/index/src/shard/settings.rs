@@ -8,22 +8,28 @@ use crate::storage::{Fsync, Schema, StorageError};
 /// Settings of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// Schema of the stored data, which must fit an existing index.
     pub(crate) schema: Schema,
+    /// Configured index type.
     pub(crate) index: IndexChoice,
+    /// Default search and build parameters.
     pub(crate) tuning: Tuning,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
+    /// Number of threads that FAISS may use.
     pub(crate) threads: usize,
+    /// True if another process may write; this one does not.
     pub(crate) read_only: bool,
     /// Tags that are loaded into memory when a search filters by them.
     pub(crate) columns: Vec<String>,
-    /// Tag with the expiry time of a document.
+    /// Tag with the expiry time of a document; `None` for documents that never expire.
     pub(crate) expires: Option<String>,
     /// Bound on the indexes in memory, over all shards of the pod; `None` for no bound.
     pub(crate) cache_capacity: Option<CacheCapacity>,
 }
 
 impl Settings {
-    /// Checks that the index type exists and supports vectors of this dimension.
+    /// Checks that the index type is valid and, if the dimension is known, supports vectors of this dimension.
     pub(super) fn check_index(&self, dimension: Option<usize>) -> Result<(), StorageError> {
         let kind = self.resolve_index(0, dimension.unwrap_or(0))?;
         let Some(dimension) = dimension else { return Ok(()) };

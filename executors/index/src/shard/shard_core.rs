@@ -2,8 +2,8 @@
 //!
 //! Three types act on it, each named after the lock that it holds: [`ReadTransaction`](super::ReadTransaction) reads
 //! one committed view, `Writer` changes documents and replaces the current generation, `Maintenance` creates
-//! generations and backups. A thread acquires them from the right to the left only: maintenance, then writer, then
-//! read transaction, see [`super::lock_order`].
+//! generations and backups. A thread acquires them only in the order maintenance, writer, read transaction, see
+//! [`super::lock_order`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,16 +37,17 @@ pub(crate) struct Shard {
     pub(super) layout: Layout,
     /// Held by `Maintenance`.
     generation_lock: OrderedMutex<()>,
-    /// Version that a read-only shard was opened at or refreshed to; `None` when the next refresh has to look.
+    /// Version at which a read-only shard was opened or refreshed last; `None` if the next refresh has to open the files again.
     pub(super) refreshed: OrderedMutex<Option<StorageVersion>>,
     /// Held by `Writer`.
     writer_lock: OrderedMutex<()>,
     /// The current generation. Locked for reading by readers and the writer, for writing to replace the generation.
     state: OrderedRwLock<GenerationState>,
-    /// The host uses tag statistics, so that every generation has to maintain them.
+    /// True once the host (flowrun's runtime) uses tag statistics: every generation then maintains them.
     pub(super) maintains_tag_stats: AtomicBool,
+    /// Coordinates a running compaction with writers.
     pub(super) compaction: CompactionControl,
-    /// Bounds the number of indexes in memory; `None` without the parameter `resident`.
+    /// Bounds the indexes in memory; `None` without the parameter `resident`.
     pub(super) cache: Option<Arc<IndexCache>>,
     /// Released last. A read-only shard has none.
     directory_lock: Option<DirectoryLock>,
@@ -73,7 +74,7 @@ impl Shard {
         }
     }
 
-    /// Puts the shard under the bound of an index cache, before it is shared.
+    /// Bounds the memory of the index by the index cache of the pod. Called before the shard is shared.
     pub(super) fn bound_by_cache(&mut self, pod: &str, capacity: CacheCapacity) {
         let directory = self.layout.directory();
         let pod_directory = directory.parent().unwrap_or(directory);
@@ -113,20 +114,22 @@ impl Shard {
         }
     }
 
+    /// Waits for the lock that [`Maintenance`](super::maintenance) holds.
     pub(super) fn lock_generation(&self) -> OrderedMutexGuard<'_, ()> {
         self.generation_lock.lock()
     }
 
+    /// Waits for the lock that [`Writer`](super::write) holds.
     pub(super) fn lock_writer(&self) -> OrderedMutexGuard<'_, ()> {
         self.writer_lock.lock()
     }
 
-    /// Sets the number of FAISS threads of the current thread.
+    /// Limits the threads that FAISS uses for calls of the current thread to the share of this shard.
     pub(super) fn use_threads(&self) {
         set_threads(self.settings.threads);
     }
 
-    /// Vectors of the current generation.
+    /// Vectors of the current generation; `None` for a document store, and before the first vector is written.
     pub(super) fn vectors(&self) -> Option<Arc<VectorIndex>> {
         self.state().vectors.clone()
     }
@@ -149,7 +152,7 @@ impl Shard {
     /// Number of the current generation.
     ///
     /// # Errors
-    /// [`StorageError::WriteFailed`] when writes are rejected, and so no generation may replace it.
+    /// Those of [`Shard::check_accepts_writes`]: while writes are rejected, no generation may replace the current one.
     pub(super) fn replaceable_generation(&self) -> Result<u32, StorageError> {
         let state = self.state();
         self.check_accepts_writes(&state)?;
@@ -205,7 +208,7 @@ impl CachedIndex for Shard {
         self.vectors().map_or(Ok(()), |vectors| vectors.load())
     }
 
-    /// Evicts the tags in memory too, unless a thread is writing; they take less than the index.
+    /// Also releases the tags in memory, unless a thread is writing; they take less than the index.
     fn evict(&self) -> bool {
         self.use_threads();
         let is_evicted = self.vectors().is_none_or(|vectors| vectors.evict());

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use crate::storage::{Layout, Manifest, StorageError, TableFingerprint};
 
-/// Version of the stored data. Equal versions mean equal contents.
+/// Version of the stored data. Equal versions mean equal contents, if the earlier one is [reliable](Self::if_reliable).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StorageVersion {
     manifest: Manifest,
@@ -12,7 +12,7 @@ pub(super) struct StorageVersion {
 }
 
 impl StorageVersion {
-    /// The present version; `None` while one generation replaces another.
+    /// The present version; `None` without an index, and while one generation replaces another.
     pub(super) fn read(layout: &Layout) -> Result<Option<Self>, StorageError> {
         let Some(manifest) = Manifest::read(layout)? else { return Ok(None) };
         let documents = layout.documents(manifest.generation);
@@ -23,7 +23,7 @@ impl StorageVersion {
         }
     }
 
-    /// This version, if any later write is certain to change it.
+    /// This version; `None` if it was read so soon after a write that a later write may leave it unchanged.
     pub(super) fn if_reliable(self) -> Option<Self> {
         self.table.detects_later_writes().then_some(self)
     }

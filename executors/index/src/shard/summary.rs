@@ -1,4 +1,4 @@
-//! The summary of a shard that the host uses to route requests. A closed shard has none.
+//! The summary of a shard, by which the host (flowrun's runtime) routes requests to shards. A closed shard has none.
 
 use std::sync::{Arc, Weak};
 
@@ -12,7 +12,7 @@ use crate::columns::Columns;
 use crate::embedding::vector;
 use crate::storage::{StorageError, TableReader};
 
-/// Endpoints that concern the whole shard whatever the documents of the request.
+/// Endpoints that concern the whole shard, whatever documents the request contains.
 const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
 
 /// Summary of a shard.

@@ -16,6 +16,7 @@ use crate::storage::{
     Change, FaultPlan, Fsync, Layout, Manifest, Outcome, Put, Schema, StorageError, StorageKind,
 };
 
+/// Opens a shard with the default index and `fsync: always`.
 pub(super) fn shard(directory: &std::path::Path) -> Arc<OpenShard> {
     shard_with(directory, Fsync::Always)
 }
@@ -24,6 +25,7 @@ fn shard_with(directory: &std::path::Path, fsync: Fsync) -> Arc<OpenShard> {
     OpenShard::open(&Context::standalone(directory), settings(IndexChoice::AUTO, fsync)).unwrap()
 }
 
+/// Settings of an unsharded index by Euclidean distance.
 pub(super) fn settings(index: IndexChoice, fsync: Fsync) -> Settings {
     let schema = Schema {
         kind: StorageKind::Vectors,
@@ -53,6 +55,7 @@ fn found(shard: &Shard, query: Vec<f32>, k: usize) -> Result<Vec<Vec<Match>>, Ex
     shard.search(&[crate::metric::Query::new(query)], &params, &|| Ok(()))
 }
 
+/// A change that stores one document, with the vector (1, 2).
 pub(super) fn change(id: &str) -> Change {
     let mut change = Change::default();
     let document = flowrun_sdk::protobuf::encode(&Document::new(id));
@@ -60,6 +63,7 @@ pub(super) fn change(id: &str) -> Change {
     change
 }
 
+/// Sets the faults of the vector file and the table of an open shard that has vectors.
 pub(super) fn inject(shard: &Shard, plan: FaultPlan) {
     let state = shard.state();
     state.vectors.as_ref().unwrap().file.data_file().faults.set(plan.clone());

@@ -1,6 +1,6 @@
 //! Names in a filter that no stored document has: spelling mistakes, as a rule.
 //!
-//! A mistake in a search costs an empty answer, with a note in the reply; a mistake in a deletion with a negation would
+//! A mistake in a search costs an empty answer, with a warning in the reply; a mistake in a deletion with a negation would
 //! delete everything, and is an error. All open shards of a pod in this process count, since a rare tag may be in one of
 //! them only.
 

@@ -3,8 +3,8 @@
 //!
 //! A journal that was truncated after a complete change looks like one that ends there. The mark reveals the loss: it has
 //! the number of a change that was synced, and a table with fewer changes has lost acknowledged ones. It is written after
-//! the sync and before the acknowledgement, hence it never promises more than the disk has, whatever part of it a power
-//! failure leaves. The mark itself is synced at the close only, so after a power failure it may lack the last changes.
+//! the sync and before the acknowledgement, hence it never exceeds the number of changes on disk, whatever a power failure
+//! leaves. The mark itself is synced at the close only, so after a power failure it may lack the last changes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
@@ -63,7 +63,7 @@ fn decode(bytes: &[u8]) -> Option<u64> {
 #[derive(Debug)]
 pub(super) struct MarkWriter {
     path: PathBuf,
-    /// The open file, and the number that it has.
+    /// The open file, and the number that was written last; `None` before the first write.
     written: Mutex<Option<(File, u64)>>,
 }
 

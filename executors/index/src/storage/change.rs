@@ -1,4 +1,4 @@
-//! The changes of one call, as the call states them. [`super::plan`] derives their effect on the stored data.
+//! The changes of one call: documents to store and to remove. [`super::plan`] derives their effect on the stored data.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,11 @@ use std::collections::{HashMap, HashSet};
 #[derive(Clone, Debug)]
 pub(crate) struct Put {
     pub(crate) id: String,
+    /// Id of the document that it is a chunk of; empty for none.
     pub(crate) parent_id: String,
     /// Protobuf bytes.
     pub(crate) document: Vec<u8>,
-    /// `None` in a document store.
+    /// Its vector; `None` in a document store.
     pub(crate) vector: Option<Vec<f32>>,
 }
 
@@ -23,18 +24,21 @@ pub(crate) struct Change {
     /// Positions of the puts of each parent's chunks. A chunk that was put again under another parent is in both
     /// lists.
     positions_of_chunks: HashMap<String, Vec<usize>>,
+    /// Ids of documents to remove.
     pub(super) removed: Vec<String>,
+    /// Ids of documents whose stored chunks are removed, unless they are put.
     pub(super) replaced_parents: HashSet<String>,
+    /// Documents that are not stored yet are not inserted.
     pub(super) is_update_only: bool,
 }
 
 impl Change {
-    /// A change that only updates stored documents; unknown ids are counted, but not stored.
+    /// A change that only updates stored documents; documents that are not stored are counted, but not inserted.
     pub(crate) fn updates_only() -> Self {
         Self { is_update_only: true, ..Self::default() }
     }
 
-    /// Stores a document; the last put of an id counts.
+    /// Adds a document to store; it replaces an earlier put of its id.
     pub(crate) fn put(&mut self, put: Put) {
         let next = self.puts.len();
         let position = *self.positions.entry(put.id.clone()).or_insert(next);
@@ -86,7 +90,7 @@ impl Change {
         self.positions.is_empty() && self.removed.is_empty() && self.replaced_parents.is_empty()
     }
 
-    /// Removes a document and its chunks.
+    /// Adds a document to remove, with its chunks. A document that is also put is stored.
     pub(crate) fn remove(&mut self, id: String) {
         self.removed.push(id);
     }

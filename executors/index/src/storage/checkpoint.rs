@@ -29,7 +29,7 @@ const VERSION: &str = "version";
 
 /// Largest number of attempts of a checkpoint.
 const ATTEMPTS: usize = 50;
-/// Bytes copied at once. Journals are preallocated with zeros.
+/// Bytes copied per step. Journals are preallocated with zeros.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A checkpoint; its files are removed when it is dropped.

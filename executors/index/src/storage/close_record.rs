@@ -25,7 +25,7 @@ const MAGIC: &[u8; 4] = b"END1";
 const CHECKSUM_BYTES: usize = 4;
 /// Largest record that is read, in bytes: fjall keeps few journals.
 const BYTES_MAX: u64 = 1 << 16;
-/// Bytes of a journal that are read at once.
+/// Bytes per read of a journal.
 const BLOCK_BYTES: usize = 1 << 16;
 
 /// Checks that the record of a table, if there is one, can be read.
@@ -87,7 +87,7 @@ impl CloseRecord {
     /// Checks that the journals in `directory`, which is the table at `path` or a copy of it, are as recorded.
     ///
     /// # Errors
-    /// [`StorageError::Damaged`], for a journal of the table.
+    /// [`StorageError::Damaged`] with the path of the differing journal in the table.
     pub(super) fn check(&self, directory: &Path, path: &Path) -> Result<(), StorageError> {
         let found = Self::of(directory)?.journals;
         let name = |contents: &JournalContents| path.join(format!("{}.{JOURNAL}", contents.number));
@@ -192,7 +192,7 @@ impl Drop for OrderlyEnd {
         if *self.is_closed.get_mut()
             && let Err(error) = CloseRecord::write(&self.table)
         {
-            tracing::warn!(%error, "the next start checks the journals as after a crash");
+            tracing::warn!(%error, "the close record was not written: the next start checks the journals as after a crash");
         }
     }
 }

@@ -15,7 +15,7 @@ use rustix::io::ReadWriteFlags;
 #[derive(Debug)]
 pub(crate) struct DataFile {
     file: File,
-    /// A second descriptor without read-ahead.
+    /// A second descriptor, without read-ahead, to read single rows.
     single: File,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
@@ -33,6 +33,7 @@ impl DataFile {
         }
     }
 
+    /// Creates an empty file; an existing one is truncated.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self::new(File::create(path)?, File::open(path)?))
     }
@@ -87,7 +88,7 @@ impl DataFile {
         read == Ok(length)
     }
 
-    /// Requests that the system reads this range soon.
+    /// Hints to the system that this range is read soon.
     pub(super) fn prefetch(&self, offset: u64, length: usize) {
         // Only a hint: without it reads are slower.
         let _ = rustix::fs::fadvise(
@@ -110,6 +111,7 @@ impl DataFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    /// Syncs the data to disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         self.faults.before_syncing()?;

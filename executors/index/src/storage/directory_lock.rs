@@ -7,17 +7,17 @@ use std::os::unix::fs::MetadataExt as _;
 use super::error::StorageError;
 use super::layout::Layout;
 
-/// An acquired directory; released when dropped, and by the system when the process is killed.
+/// The lock of a shard directory; released when dropped, and by the system when the process is killed.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
     file: File,
 }
 
 impl DirectoryLock {
-    /// Acquires a directory.
+    /// Acquires the lock of a directory, without waiting.
     ///
     /// # Errors
-    /// [`StorageError::Locked`] when another process holds it.
+    /// [`StorageError::Locked`] when another process or executor holds it.
     pub(crate) fn acquire(layout: &Layout) -> Result<Self, StorageError> {
         let path = layout.lock();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
@@ -29,10 +29,10 @@ impl DirectoryLock {
         }
     }
 
-    /// Checks that the directory was not removed or replaced since: writes to removed files would be lost.
+    /// Checks that the directory was not removed or replaced since it was locked: writes to removed files would be lost.
     ///
     /// # Errors
-    /// [`StorageError::Removed`].
+    /// [`StorageError::Removed`] if it was.
     pub(crate) fn check_in_place(&self, layout: &Layout) -> Result<(), StorageError> {
         let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
         let path = layout.lock();

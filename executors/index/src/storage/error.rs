@@ -8,7 +8,7 @@ use flowrun_sdk::{BuildError, ExecutorError};
 /// An error of opening, reading or writing stored data.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
-    /// An I/O operation failed.
+    /// An I/O operation failed; `action` is a verb such as `read`.
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// The database of documents failed.
@@ -20,7 +20,7 @@ pub(crate) enum StorageError {
         path.display(), directory_of(path).display()
     )]
     Damaged { path: PathBuf, reason: String },
-    /// The data has a format of another version of flowrun.
+    /// The manifest has the format of another version of flowrun; `known` is the format of this version.
     #[error(
         "{} was written by {} version of flowrun: it has format {format}, and this version reads format {known}; use that \
          version, or export with it (`flowrun index export`) and import here",
@@ -34,7 +34,7 @@ pub(crate) enum StorageError {
         .0.display()
     )]
     Locked(PathBuf),
-    /// A read-only executor found no index.
+    /// There is no index where one is required, as by a read-only executor.
     #[error("there is no index in {}: run the flow that writes it first, or leave out `read_only`", .0.display())]
     NoIndex(PathBuf),
     /// The data was written by an executor that stores other data.
@@ -49,13 +49,13 @@ pub(crate) enum StorageError {
          into an empty workspace", base.display()
     )]
     Shards { base: PathBuf, written: usize, expected: usize },
-    /// A parameter contradicts the stored data.
+    /// The value of `parameter` contradicts the stored data.
     #[error("{reason}")]
     Mismatch { parameter: &'static str, reason: String },
-    /// The index type is invalid or cannot be built.
+    /// The index type, the value of `parameter`, is invalid or cannot be built.
     #[error("{reason}")]
     IndexType { parameter: &'static str, reason: String },
-    /// Writes are rejected after a failed write or sync.
+    /// Writes are rejected after a failed write or sync, whose error is `reason`.
     #[error(
         "an earlier write to {} failed ({reason}): {}", path.display(),
         if *is_transient { "free some disk space; writes are accepted again within seconds" } else { "restart the flow" }

@@ -22,18 +22,22 @@ pub(crate) struct FaultPlan {
 }
 
 impl Faults {
+    /// Replaces the faults.
     pub(crate) fn set(&self, plan: FaultPlan) {
         *self.0.lock() = plan;
     }
 
+    /// The error with which the next read fails, if any.
     pub(super) fn before_reading(&self) -> io::Result<()> {
         self.0.lock().reading.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
     }
 
+    /// The error with which the next commit fails, if any.
     pub(super) fn before_committing(&self) -> io::Result<()> {
         self.0.lock().committing.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
     }
 
+    /// The error with which the next sync fails, if any.
     pub(super) fn before_syncing(&self) -> io::Result<()> {
         self.0.lock().syncing.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
     }

@@ -11,7 +11,7 @@ use super::journal_scan::{JournalScan, journals};
 /// writer was interrupted, or was writing during the copy.
 ///
 /// # Errors
-/// [`StorageError::Damaged`], for a journal of the table.
+/// [`StorageError::Damaged`] with the path of the damaged journal in the table.
 pub(super) fn check_journals(directory: &Path, path: &Path) -> Result<(), StorageError> {
     match Journals::scan(directory, path)?.newest {
         Some((journal, scan)) => check_tail(&scan, &name_in(path, &journal)),
@@ -21,7 +21,7 @@ pub(super) fn check_journals(directory: &Path, path: &Path) -> Result<(), Storag
 
 /// The journals of a table; all but the newest are intact.
 pub(super) struct Journals {
-    /// The journal that is written to.
+    /// The journal to which fjall appends, and its state; `None` for a table without journals.
     pub(super) newest: Option<(PathBuf, JournalScan)>,
     /// Number of the last change in the intact part of all journals.
     pub(super) changes: Option<u64>,
@@ -33,7 +33,7 @@ impl Journals {
     /// Scans the journals in `directory`, which is the table at `path` or a copy of it.
     ///
     /// # Errors
-    /// [`StorageError::Damaged`] when a journal that is not written to any more, and so was synced as a whole, is not intact.
+    /// [`StorageError::Damaged`] when a journal before the newest, which was therefore synced as a whole, is not intact.
     pub(super) fn scan(directory: &Path, path: &Path) -> Result<Self, StorageError> {
         let mut scanned = Self { newest: None, changes: None, sequence: None };
         for journal in journals(directory)? {
@@ -81,7 +81,7 @@ pub(super) fn check_changes(
 pub(super) fn check_tail(scan: &JournalScan, name: &Path) -> Result<(), StorageError> {
     if scan.has_tail && scan.ends_in_tail > 1 {
         let reason = "a change in it is incomplete, and others follow; if it was written with `fsync: interval` or \
-                      `never`, start the flow with that setting once, which drops them";
+                      `never`, start the flow once with that setting, which drops them";
         return Err(StorageError::damaged(name, reason));
     }
     Ok(())

@@ -22,8 +22,8 @@ use super::journal_check::{Journals, check_changes, check_tail};
 use super::table::Table;
 
 /// Opens the table at `path`, or creates an empty one. After an orderly end the journals must be as they were left. After
-/// a crash a damaged journal is truncated to its intact part: any number of changes with a policy that leaves syncing to
-/// the system, only the last change with [`Fsync::Always`]. `checkpoints` is a directory on the same disk.
+/// a crash a damaged journal is truncated to its intact part. With [`Fsync::Always`] that may drop the last change only,
+/// with the other policies any number of changes. `checkpoints` is a directory on the same disk.
 ///
 /// # Errors
 /// Those of [`Table::open`], and [`StorageError::Damaged`] when acknowledged changes are missing; nothing is truncated
@@ -37,11 +37,11 @@ pub(crate) fn open_with_journal_recovery(
         return Table::open(path);
     }
     let acknowledged = read_mark(path).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the acknowledgement mark is replaced; lost changes would not be noticed");
+        tracing::warn!(%error, "the acknowledgement mark cannot be read and is replaced; lost changes would not be noticed");
         None
     });
     let closed = CloseRecord::read(path).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the journals are opened as after a crash");
+        tracing::warn!(%error, "the close record cannot be read; the journals are opened as after a crash");
         None
     });
     match &closed {
@@ -59,7 +59,7 @@ pub(crate) fn open_with_journal_recovery(
     Ok(table)
 }
 
-/// Truncates the newest journal after its intact part, where a crash may have left an incomplete one.
+/// Truncates the newest journal after its intact part, where a crash may have left an incomplete change.
 fn truncate_unsynced(
     path: &Path,
     checkpoints: &Path,
@@ -71,7 +71,7 @@ fn truncate_unsynced(
     };
     if fsync == Fsync::Always {
         check_tail(&scan, &journal)?;
-        // The SSTs may have them: a flush empties the journals.
+        // The SSTs may have the missing changes: a flush empties the journals.
         if changes < acknowledged {
             check_copy(path, checkpoints, (&journal, scan.intact), acknowledged)?;
         }

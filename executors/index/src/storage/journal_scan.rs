@@ -19,7 +19,7 @@ use super::table_fingerprint::JOURNAL;
 /// Bytes that end each change in a journal of fjall.
 pub(super) const END: &[u8] = b"FJL\x03";
 
-/// Bytes read at once.
+/// Bytes per read.
 const BLOCK_BYTES: usize = 1 << 16;
 
 const START_TAG: u8 = 1;
@@ -50,12 +50,12 @@ pub(super) struct JournalScan {
     pub(super) ends_in_tail: usize,
     /// Number of the last change in the intact part, if one has a number.
     pub(super) changes: Option<u64>,
-    /// Sequence number of the last change in the intact part, or of the one before it.
+    /// Sequence number of the last change in the intact part; if there is none, of the last change before this journal.
     pub(super) sequence: Option<u64>,
 }
 
 impl JournalScan {
-    /// Scans a journal whose changes follow the one with the sequence number `after`.
+    /// Scans a journal whose changes follow the one with the sequence number `after`; `None` for the first journal.
     pub(super) fn read(path: &Path, after: Option<u64>) -> io::Result<Self> {
         let file = File::open(path)?;
         let reader = BufReader::with_capacity(BLOCK_BYTES, file);
@@ -209,7 +209,7 @@ impl Tail {
     }
 }
 
-/// The journals in a directory, by number; the last one is written to.
+/// The journals in a directory, in the order of their numbers; fjall appends to the last one.
 pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let failed = |error| StorageError::io("list", directory)(error);
     let mut found = Vec::new();

@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | `i` id | row, parent id | the row of a document, and the document that it is a chunk of |
 //! | `r` row | id | the document of a row |
-//! | `c` length of parent id, parent id, id | | a chunk of this parent |
+//! | `c` length of parent id, parent id, id | | the document `id` is a chunk of this parent |
 //! | `d` row | | the row has a tombstone |
 //! | `n` | rows, documents | the counters |
 //! | `s` | rows | number of leading rows that are known to be synced |
@@ -24,16 +24,22 @@
 /// The longest id, in bytes. A key holds two of them, and fjall allows keys of 65 535 bytes.
 pub(crate) const ID_BYTES_MAX: usize = 16_384;
 
+/// Key of the counters.
 pub(super) const COUNTERS: &[u8] = b"n";
+/// Key of the number of synced rows.
 pub(super) const SYNCED: &[u8] = b"s";
+/// Key of the number of changes.
 pub(super) const CHANGES: &[u8] = b"q";
+/// First byte of the keys of ids.
 pub(super) const ID: &[u8] = b"i";
-/// After all keys of ids.
+/// End of the range of the keys of ids, exclusive.
 pub(super) const ID_END: &[u8] = b"j";
+/// First byte of the keys of tombstones.
 pub(super) const TOMBSTONE: &[u8] = b"d";
+/// First byte of the keys of rows.
 pub(super) const ROW: &[u8] = b"r";
 
-/// Encodes a document without a vector.
+/// Row in the entry of a document without a vector.
 const NO_ROW: u64 = u64::MAX;
 
 /// Index entry of a stored document.
@@ -67,7 +73,7 @@ pub(super) fn id_of_key(key: &[u8]) -> Option<String> {
     String::from_utf8(key.strip_prefix(ID)?.to_vec()).ok()
 }
 
-/// Key of the document in the keyspace of documents.
+/// Key of a document in the keyspace of documents: by the row of its vector, or by its id if it has none.
 pub(super) fn document_key(id: &str, row: Option<u64>) -> Vec<u8> {
     row.map_or_else(|| id_key(id), row_key)
 }

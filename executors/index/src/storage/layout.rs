@@ -17,30 +17,37 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The paths in the shard directory `directory`, which need not exist.
     pub(crate) fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into() }
     }
 
+    /// The directory of the shard.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
+    /// The file that a writing process locks.
     pub(crate) fn lock(&self) -> PathBuf {
         self.directory.join("LOCK")
     }
 
+    /// The manifest.
     pub(crate) fn manifest(&self) -> PathBuf {
         self.directory.join("manifest.json")
     }
 
+    /// Directory of the documents of a generation, a fjall database.
     pub(crate) fn documents(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("documents-{generation:06}"))
     }
 
+    /// File with the vectors of a generation.
     pub(crate) fn vectors(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("vectors-{generation:06}.bin"))
     }
 
+    /// File with the saved FAISS index of a generation.
     pub(crate) fn faiss_index(&self, generation: u32) -> PathBuf {
         self.directory.join(format!("faiss-{generation:06}.index"))
     }
@@ -114,7 +121,8 @@ fn generation_of(name: &str) -> Option<u32> {
     (known && number.len() == 6).then(|| number.parse().ok()).flatten()
 }
 
-/// Writes a file atomically and durably: after a crash it has either the old bytes or the new ones.
+/// Replaces a file atomically and durably: after a crash it has either the old bytes or the new ones. `write` creates the
+/// new file at the temporary path that it is given.
 pub(crate) fn replace_file(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StorageError>,
@@ -152,7 +160,7 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Syncs the directory entry of `path`.
+/// Syncs the directory that contains `path`, so that its creation, renaming or removal is durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StorageError> {
     let directory = match path.parent() {
         // A relative path of one component.

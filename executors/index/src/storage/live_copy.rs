@@ -13,11 +13,11 @@ use super::table::Table;
 use super::table_reader::{LiveDocument, TableReader};
 use super::vector_file::VectorFile;
 
-/// Tombstones for fewer bytes than this are not worth a compaction.
+/// Smallest size in bytes of the vectors with tombstones that is worth a compaction.
 const TOMBSTONE_BYTES_MIN: u64 = 4 << 20;
-/// Bytes copied in one commit, whatever the size of single documents.
+/// Bytes of documents and vectors after which a block is committed.
 const BLOCK_BYTES: usize = 8 << 20;
-/// Documents copied in one commit.
+/// Largest number of documents in one commit.
 const BLOCK_DOCUMENTS: usize = 4096;
 
 /// Returns whether the share and the size of rows with tombstones make a compaction worthwhile.

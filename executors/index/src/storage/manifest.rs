@@ -1,7 +1,7 @@
 //! The manifest of a shard: its schema and its current generation.
 //!
 //! The manifest determines the meaning of all other files, so it is written before them and checked before they are
-//! opened. It counts nothing; the documents do.
+//! opened. It does not record how many documents and vectors there are; the table of documents does.
 
 use std::path::Path;
 
@@ -49,15 +49,19 @@ impl StorageKind {
 /// The schema that an executor expects, and that is written to the manifest of a new shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
+    /// Kind of the stored data; another one is an error.
     pub(crate) kind: StorageKind,
     /// `None` accepts any stored dimension, or takes that of the first vector.
     pub(crate) dimension: Option<usize>,
+    /// Metric of the vectors; another one is an error.
     pub(crate) metric: Metric,
     /// `None` accepts any stored type, or takes single precision.
     pub(crate) elements: Option<ElementType>,
     /// The index type as the user wrote it. If it differs from the stored one, the index is rebuilt.
     pub(crate) index: String,
+    /// Number of shards of the index.
     pub(crate) shards: usize,
+    /// Number of this shard, from 0.
     pub(crate) shard: usize,
     /// Names of the parameters, for error messages.
     pub(crate) names: ParameterNames,
@@ -69,6 +73,7 @@ pub(crate) struct Schema {
 pub(crate) struct Manifest {
     format: u32,
     kind: StorageKind,
+    /// Dimension of the vectors; `None` before the first is written.
     pub(crate) dimension: Option<usize>,
     metric: String,
     /// Element type of the vectors.
@@ -77,8 +82,9 @@ pub(crate) struct Manifest {
     index: String,
     shards: usize,
     shard: usize,
+    /// Number of the current generation.
     pub(crate) generation: u32,
-    /// The documents of the generation were created: if they are missing, they were lost.
+    /// True once the documents of the generation were created: if they are missing then, they were lost.
     #[serde(default)]
     pub(crate) has_documents: bool,
 }
@@ -101,6 +107,9 @@ impl Manifest {
     }
 
     /// Reads the manifest of a directory; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::Format`] for the format of another version, [`StorageError::Damaged`] when it cannot be read.
     pub(crate) fn read(layout: &Layout) -> Result<Option<Self>, StorageError> {
         let path = layout.manifest();
         if !path.exists() {
@@ -133,7 +142,11 @@ impl Manifest {
         crc32fast::hash(&serde_json::to_vec(self).unwrap_or_default()).into()
     }
 
-    /// Runs an action on the current manifest, and repeats it while another manifest becomes current meanwhile.
+    /// Runs an action on the current manifest, and runs it again if another manifest became current meanwhile.
+    ///
+    /// # Errors
+    /// Those of the last run, [`StorageError::NoIndex`] without a manifest, or when the manifest changes during each of
+    /// [`ATTEMPTS`] runs.
     pub(crate) fn run_on_current<T>(
         layout: &Layout,
         action: impl Fn(&Self) -> Result<T, StorageError>,
@@ -153,6 +166,7 @@ impl Manifest {
         Err(StorageError::io("read", layout.directory())(busy))
     }
 
+    /// Replaces the manifest of a directory, atomically and durably.
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), StorageError> {
         let with_checksum = serde_json::to_value(self).map(|mut fields| {
             fields.as_object_mut().map(|fields| fields.insert(CHECKSUM.to_owned(), self.checksum()));
@@ -226,7 +240,7 @@ impl Manifest {
         }
     }
 
-    /// Returns whether a manifest next to this shard, or its own, can be read.
+    /// Returns whether the manifest of any shard of this index, including this one, can be read.
     pub(crate) fn is_any_readable(layout: &Layout) -> bool {
         layout.directory().parent().is_some_and(|base| Self::of_shards(base).next().is_some())
     }

@@ -5,20 +5,20 @@
 //! manifest.json         schema (kind, dimension, metric, shards) and the number of the current generation
 //! documents-000001/     a fjall database: documents, the row of each id, parents of chunks, tombstones; and its
 //!                       acknowledgement mark and close record, see [`acknowledged`] and [`close_record`]
-//! vectors-000001.bin    the vectors in the order in which they were written; a synced row never changes
+//! vectors-000001.bin    the vectors, one per row, in the order in which they were written; a synced row never changes
 //! faiss-000001.index    derived from the vectors, see `ann`
 //! backups/NAME/         a backup, laid out like a shard
 //! readers/              checkpoints of the documents for read-only processes, see [`checkpoint`]
 //! ```
 //!
-//! The number is the generation. A new generation is written next to the old one and becomes current when the manifest that
-//! names it replaces the old manifest, which is atomic: an empty one to clear the shard, a copy of the live documents to
-//! compact it (see [`live_copy`]).
+//! The number is that of the generation: a complete set of these data files. A new generation is written next to the old one
+//! and becomes current when the manifest that names it replaces the old manifest, which is atomic: an empty one to clear the
+//! shard, a copy of the live documents to compact it (see [`live_copy`]).
 //!
-//! **Invariants.** The documents record the number of committed rows; rows beyond are remains of a call that was never
-//! acknowledged. Vectors reach the disk before the documents that refer to them, unless syncing is left to the operating
-//! system; then the number of synced rows is recorded, and later rows are checked when the index is opened (see
-//! [`row_recovery`]). Nothing here knows FAISS or distances.
+//! **Invariants.** The documents record the number of committed rows; later rows are remains of a call that was never
+//! acknowledged. The row of a replaced or removed document gets a tombstone. Vectors reach the disk before the documents that
+//! refer to them, unless syncing is left to the operating system; then the number of synced rows is recorded, and later rows
+//! are checked when the index is opened (see [`row_recovery`]). This module neither uses FAISS nor computes distances.
 
 mod acknowledged;
 mod change;

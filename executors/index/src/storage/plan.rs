@@ -1,4 +1,4 @@
-//! The effect of a change on the stored data: rows that become tombstones, chunks that are removed with their
+//! The effect of a change on the stored data: new rows, rows that get tombstones, chunks that are removed with their
 //! parents.
 //!
 //! Planning only reads, so that a failure changes nothing.
@@ -20,12 +20,14 @@ use super::vector_file::VectorFile;
 struct Planned {
     /// Without its vector if that is stored already.
     put: Put,
+    /// The new entry.
     entry: Entry,
+    /// The stored entry; `None` for a new document.
     earlier: Option<Entry>,
 }
 
 impl Planned {
-    /// Returns whether its earlier row becomes a tombstone.
+    /// Returns whether its earlier row gets a tombstone.
     fn leaves_tombstone(&self) -> bool {
         self.earlier.as_ref().is_some_and(|earlier| earlier.row != self.entry.row)
     }
@@ -37,7 +39,9 @@ pub(crate) struct Plan {
     puts: Vec<Planned>,
     removed: Vec<(String, Entry)>,
     before: Counters,
+    /// Counters of the table after the commit.
     pub(crate) after: Counters,
+    /// Numbers of affected documents, to report to the client.
     pub(crate) outcome: Outcome,
 }
 
@@ -162,7 +166,7 @@ impl Plan {
         self.puts.iter().map(|planned| (planned.entry.row, tags(planned))).collect()
     }
 
-    /// Rows that become tombstones.
+    /// Rows that get tombstones.
     pub(crate) fn new_tombstones(&self) -> impl Iterator<Item = u64> {
         let replaced = self.puts.iter().filter(|planned| planned.leaves_tombstone());
         let replaced = replaced.filter_map(|planned| planned.earlier.as_ref());

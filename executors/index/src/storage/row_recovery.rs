@@ -1,7 +1,7 @@
 //! Recovery of rows that never reached the disk.
 //!
 //! If a write is acknowledged before it is synced, a power failure may lose vectors but keep the documents that refer
-//! to them: the disk may write in any order. The number of synced leading rows is recorded. Rows beyond are checked
+//! to them: the disk may write in any order. The number of synced leading rows is recorded. Later rows are checked
 //! when the index is opened: documents of missing rows are removed, as if they had never been acknowledged.
 //! Everything else stays.
 
@@ -19,7 +19,7 @@ use super::vector_file::VectorFile;
 /// Documents removed in one commit.
 const REMOVED_AT_ONCE: usize = 4096;
 
-/// Checks the rows that may not have reached the disk. Removed documents are logged.
+/// Checks the rows that may not have reached the disk, and removes the documents of lost rows; their number is logged.
 ///
 /// # Errors
 /// When data cannot be read or written, or synced rows are missing; the next opening tries again.
@@ -39,7 +39,7 @@ pub(crate) fn recover_unsynced_rows(
         tracing::warn!(
             path = %path.display(),
             documents = lost,
-            "these documents were not synced before the machine went down and are lost; `fsync: always` prevents that"
+            "documents whose vectors were not synced before the machine went down are lost; `fsync: always` prevents that"
         );
     }
     file.sync()?;

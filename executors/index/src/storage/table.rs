@@ -1,4 +1,4 @@
-//! The documents of a shard, and the index entries that lead to them and to their vectors.
+//! The table of a shard: its documents, and the index entries by which documents and vectors are found.
 //!
 //! A fjall database with two keyspaces, `documents` and `entries`, see [`super::keys`]. One commit is atomic over
 //! both.
@@ -49,7 +49,7 @@ pub(crate) struct Table {
     committed: AtomicU64,
     /// Number of the last change that is known to be synced.
     synced: AtomicU64,
-    /// `None` for a checkpoint.
+    /// Writer of the acknowledgement mark; `None` for a checkpoint.
     mark: Option<MarkWriter>,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
@@ -211,7 +211,7 @@ impl Table {
     }
 
     /// Syncs all writes and the acknowledgement mark, at the end of an orderly use. Nothing may be written afterwards: once the
-    /// table is dropped, its journals are recorded as complete.
+    /// table is dropped, its journals are recorded as complete. Has no effect on a checkpoint.
     pub(crate) fn close(&self) -> Result<(), StorageError> {
         let Some(mark) = &self.mark else { return Ok(()) };
         self.sync()?;
@@ -220,7 +220,8 @@ impl Table {
         Ok(())
     }
 
-    /// Replaces the acknowledgement mark with the present number of changes, which are synced.
+    /// Syncs all writes and sets the acknowledgement mark to the present number of changes, which may be lower than the old
+    /// mark.
     pub(super) fn reset_mark(&self) -> Result<(), StorageError> {
         self.sync()
     }
@@ -300,7 +301,7 @@ impl Writer<'_> {
         self.batch.insert(&self.table.entries, keys::SYNCED, rows.to_be_bytes());
     }
 
-    /// Commits the change with new counters. One thread at a time may do that.
+    /// Commits the change with new counters. Only one thread at a time may call this.
     pub(super) fn commit(mut self, counters: Counters) -> Result<(), StorageError> {
         let value = [counters.rows.to_be_bytes(), counters.documents.to_be_bytes()].concat();
         self.batch.insert(&self.table.entries, keys::COUNTERS, value);
@@ -314,7 +315,7 @@ impl Writer<'_> {
             table.synced.fetch_max(number, Ordering::AcqRel);
             if let Err(error) = table.mark_synced() {
                 // The change is durable; the next one is marked together with it.
-                tracing::warn!(%error, "damage of the last change would not be noticed");
+                tracing::warn!(%error, "the acknowledgement mark was not updated: a loss of the last change would not be noticed");
             }
         }
         Ok(())

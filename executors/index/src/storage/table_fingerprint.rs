@@ -16,7 +16,8 @@ const CURRENT_BYTES_MAX: u64 = 1 << 10;
 /// Resolution of file times: a file modified more recently may be modified again without a new time.
 const CLOCK_RESOLUTION: Duration = Duration::from_millis(50);
 
-/// Fingerprint of the files of a table. Equal fingerprints mean equal tables.
+/// Fingerprint of the files of a table. Equal fingerprints mean equal contents, if the earlier one
+/// [detects later writes](TableFingerprint::detects_later_writes).
 #[derive(Clone, Debug)]
 pub(crate) struct TableFingerprint {
     /// Current SST list of each keyspace.

@@ -68,10 +68,12 @@ impl TableReader {
         Self { snapshot: Some(snapshot), ..self.clone() }
     }
 
+    /// An error of fjall, with the path of the table.
     pub(super) fn failed(&self, source: fjall::Error) -> StorageError {
         StorageError::Documents { path: self.path.to_path_buf(), source }
     }
 
+    /// Damage of the table, with its path.
     pub(super) fn damaged(&self, reason: impl std::fmt::Display) -> StorageError {
         StorageError::damaged(&self.path, reason)
     }
@@ -109,7 +111,7 @@ impl TableReader {
         value.map_err(|source| self.failed(source))
     }
 
-    /// The stored document of this id.
+    /// The stored document of this id; `None` when there is none.
     pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
         let Some(entry) = self.entry(id)? else { return Ok(None) };
         let document = protobuf::decode(&self.stored(id, &entry)?);
@@ -117,6 +119,9 @@ impl TableReader {
     }
 
     /// The document of a row.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when no document has this row, as for a row with a tombstone.
     pub(crate) fn document_of_row(&self, row: u64) -> Result<Document, StorageError> {
         let bytes =
             self.get(&self.documents, &keys::row_key(row))?.ok_or_else(|| self.unreferenced_row(row))?;
@@ -128,7 +133,7 @@ impl TableReader {
         self.damaged(format_args!("no document refers to row {row} of the vector file"))
     }
 
-    /// Returns whether these bytes are stored for this id.
+    /// Returns whether the stored document of this id has exactly these bytes.
     pub(super) fn equals_stored(
         &self,
         id: &str,
@@ -138,7 +143,7 @@ impl TableReader {
         Ok(*self.stored(id, entry)? == *document)
     }
 
-    /// Index entry of a document: the row of its vector, and its parent.
+    /// Index entry of a document: the row of its vector, and its parent; `None` when it is not stored.
     pub(super) fn entry(&self, id: &str) -> Result<Option<Entry>, StorageError> {
         if !is_storable(id) {
             return Ok(None);
@@ -148,6 +153,9 @@ impl TableReader {
     }
 
     /// Id of the document of a row.
+    ///
+    /// # Errors
+    /// Those of [`TableReader::document_of_row`].
     pub(crate) fn id_of_row(&self, row: u64) -> Result<String, StorageError> {
         let id = self.get(&self.entries, &keys::row_key(row))?;
         let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
@@ -301,12 +309,12 @@ impl TableReader {
         })
     }
 
-    /// Row of the vector of a document.
+    /// Row of the vector of a document; `None` when it is not stored, or has no vector.
     pub(crate) fn row_of_id(&self, id: &str) -> Result<Option<u64>, StorageError> {
         Ok(self.entry(id)?.and_then(|entry| entry.row))
     }
 
-    /// Index entry of a document, and its protobuf bytes.
+    /// Index entry of a document, and its protobuf bytes; `None` when it is not stored.
     pub(crate) fn entry_and_document(&self, id: &str) -> Result<Option<(Entry, Vec<u8>)>, StorageError> {
         let Some(entry) = self.entry(id)? else { return Ok(None) };
         let document = self.stored(id, &entry)?.to_vec();
@@ -333,6 +341,7 @@ impl TableReader {
         rows.map(Some).ok_or_else(|| self.damaged("the number of synced rows is malformed"))
     }
 
+    /// Numbers of committed rows and of documents.
     pub(crate) fn counters(&self) -> Result<Counters, StorageError> {
         let Some(value) = self.get(&self.entries, keys::COUNTERS)? else { return Ok(Counters::default()) };
         let ([rows, documents], []) = value.as_chunks() else {

@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 64;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Bytes that are read at once in a scan.
+/// Bytes per read of a scan.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// An open vector file. Clones share the descriptor.
@@ -41,7 +41,7 @@ impl VectorFile {
         Self::open(path, dimension, elements, 0)
     }
 
-    /// Opens a file with `rows` committed rows, and truncates the rest.
+    /// Opens a file with `rows` committed rows, and truncates it after them.
     ///
     /// # Errors
     /// [`StorageError::Damaged`] when the header does not match, or committed rows are missing.
@@ -65,7 +65,7 @@ impl VectorFile {
         Ok(())
     }
 
-    /// Opens a file with `rows` committed rows, and leaves the rest, which may belong to another process.
+    /// Opens a file with `rows` committed rows, and leaves later rows, which another process may be writing.
     ///
     /// # Errors
     /// Those of [`VectorFile::open`].
@@ -108,15 +108,17 @@ impl VectorFile {
         self.data.length().map_err(StorageError::io("read", &self.path))
     }
 
+    /// Number of elements of a vector.
     pub(crate) fn dimension(&self) -> usize {
         self.dimension
     }
 
+    /// Element type of the stored vectors.
     pub(crate) fn elements(&self) -> ElementType {
         self.elements
     }
 
-    /// Writes vectors to the rows from `first` on.
+    /// Writes vectors to the rows from `first` on, without syncing them.
     pub(crate) fn write<'a>(
         &self,
         first: u64,

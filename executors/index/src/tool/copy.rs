@@ -21,7 +21,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     if to.exists() {
         std::fs::remove_dir(to).map_err(StorageError::io("replace", to))?;
     }
-    std::fs::rename(&unfinished, to).map_err(StorageError::io("make", to))?;
+    std::fs::rename(&unfinished, to).map_err(StorageError::io("create", to))?;
     sync_directory(to)?;
     Ok(copied)
 }

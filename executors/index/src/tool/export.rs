@@ -19,10 +19,10 @@ pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => {
             let mut lines = BufWriter::new(File::create(file).map_err(failed)?);
-            let count = for_each_document::<std::io::Error>(path, |mut document, vector| {
+            let count = for_each_document(path, |mut document, vector| {
                 document.embedding = Some(Tensor::vector(vector.to_vec()));
-                serde_json::to_writer(&mut lines, &document)?;
-                lines.write_all(b"\n")
+                let written = serde_json::to_writer(&mut lines, &document).map_err(std::io::Error::from);
+                written.and_then(|()| lines.write_all(b"\n")).map_err(failed)
             })?;
             lines.flush().and_then(|()| lines.get_ref().sync_all()).map_err(failed)?;
             Ok(count)
@@ -30,9 +30,10 @@ pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
         Some(extension @ ("npy" | "fvecs")) => {
             let mut vectors = VectorWriter::create(file, extension == "npy").map_err(failed)?;
             let mut ids = BufWriter::new(File::create(ids_path(file)).map_err(failed)?);
-            let count = for_each_document::<std::io::Error>(path, |document, vector| {
-                vectors.push(vector)?;
-                writeln!(ids, "{}", serde_json::Value::from(document.id))
+            let count = for_each_document(path, |document, vector| {
+                let written = vectors.push(vector);
+                let id = serde_json::Value::from(document.id);
+                written.and_then(|()| writeln!(ids, "{id}")).map_err(failed)
             })?;
             vectors.finish().and_then(|()| ids.flush()).map_err(failed)?;
             Ok(count)

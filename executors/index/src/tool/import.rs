@@ -24,21 +24,23 @@ use crate::stored_fields::{StoredFields, default_exclude};
 /// Documents per write.
 const BATCH: usize = 2000;
 
-/// Settings of a new index. An existing index keeps its settings; different ones are an error.
+/// Settings of an import. An existing index keeps its metric and element type, and other ones are an error; another index
+/// type is built from all of its vectors.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
-    /// Metric; `None` for `cosine`.
+    /// Metric; `None` for that of the existing index, or `cosine`.
     pub metric: Option<String>,
-    /// Index type; `None` for `auto`.
+    /// Index type; `None` for that of the existing index, or `auto`.
     pub index: Option<String>,
-    /// Element type of stored vectors, `f32` or `f16`; `None` for `f32`.
+    /// Element type of stored vectors, `f32` or `f16`; `None` for that of the existing index, or `f32`.
     pub vectors: Option<String>,
-    /// File with one id per line, for files of vectors without ids.
+    /// File with one id per line, for vectors without ids; `None` for `FILE.ids`, or generated ids if there is no such file.
     pub ids: Option<PathBuf>,
-    /// Prefix of generated ids, which are followed by the position of the vector in the file.
+    /// Prefix of generated ids; the number of the vector follows it, from 0.
     pub prefix: String,
 }
 
+/// See [`super::import`].
 pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, ToolError> {
     let mut import = Import::open(path, options)?;
     let mut all_ids_used = Ok(());
@@ -66,6 +68,7 @@ pub(super) fn import(path: &Path, file: &Path, options: &ImportOptions) -> Resul
     all_ids_used.map(|()| count)
 }
 
+/// See [`super::import_from`].
 pub(super) fn import_from<E: From<ToolError>>(
     path: &Path,
     file: &Path,
@@ -251,7 +254,7 @@ impl IdSource {
         }
     }
 
-    /// Checks that every id was used. A file of which no id was used is ignored: the documents had ids.
+    /// Checks that every id was used. If none was, the file is ignored: the documents had ids.
     fn finish(mut self) -> Result<(), ToolError> {
         let Self::File { path, lines, used: 1.. } = &mut self else { return Ok(()) };
         match lines.find(|line| line.as_ref().map_or(true, |line| !line.trim().is_empty())) {

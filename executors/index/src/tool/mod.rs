@@ -1,8 +1,8 @@
 //! Operations on an index without a flow: inspect, verify, copy, compact, import, export. The command `flowrun index` calls
 //! them.
 //!
-//! A path is that of one shard, or of a directory with shards at or below it. Reading operations see the shard as of one
-//! moment and can run while a flow has it open; operations that change a shard are rejected then.
+//! A path is that of one shard, or of a directory with shards below it. Reading operations see a snapshot of each shard and
+//! can run while a flow has it open; operations that change a shard are rejected then.
 
 mod copy;
 mod error;
@@ -47,7 +47,8 @@ pub fn inspect(path: &Path) -> Result<Value, ToolError> {
     Ok(Value::Array(descriptions))
 }
 
-/// Reads all data and compares all checksums. Returns the problems by directory of the shard, of missing shards too.
+/// Reads all data and compares all checksums. Returns each shard's directory with its problems, none for an intact shard;
+/// shards that are missing are listed too.
 ///
 /// # Errors
 /// When there is no index.
@@ -61,10 +62,11 @@ pub fn verify(path: &Path) -> Result<Vec<(PathBuf, Vec<String>)>, ToolError> {
     Ok(shards.into_iter().map(verify).chain(missing).collect())
 }
 
-/// Reclaims the disk space of replaced and deleted documents. Returns the number of removed tombstones.
+/// Reclaims the disk space of replaced and deleted documents in each shard. Returns the number of removed tombstones.
 ///
 /// # Errors
-/// When a shard is open in a flow, or a file cannot be read or written; that shard is unchanged.
+/// When a shard is open in a flow, or a file cannot be read or written; that shard is unchanged, and later ones are not
+/// compacted.
 pub fn compact(path: &Path) -> Result<u64, ToolError> {
     let mut removed = 0;
     for directory in shards(path)? {
@@ -83,7 +85,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
 }
 
 /// Writes the documents of an index to a file: `.jsonl` for whole documents, `.npy` or `.fvecs` for vectors, with their ids
-/// in `FILE.ids`, one per line. Returns the number of documents.
+/// in `FILE.ids`, one per line as a JSON string. Returns the number of documents.
 ///
 /// # Errors
 /// When a file cannot be read or written, or has another extension.
@@ -112,8 +114,8 @@ pub fn import(path: &Path, file: &Path, options: &ImportOptions) -> Result<u64, 
     import::import(path, file, options)
 }
 
-/// Imports documents like [`import`], from a file of another format: `read` passes each document to its argument. A document
-/// without an id gets the next id for vectors. Returns the number of documents.
+/// Imports documents like [`import`], from a file of another format: `read` passes each document of `file` to its argument. A
+/// document without an id gets the next id, like a vector in [`import`]. Returns the number of documents.
 ///
 /// # Errors
 /// When `read` fails, or a document cannot be stored. Documents stored before the error stay.

@@ -8,7 +8,8 @@ use crate::storage::{
     recover_unsynced_rows,
 };
 
-/// Largest depth of a shard below the given directory: workspace, pod, shard.
+/// Largest number of directory levels below the given path at which shards are found: those of workspace, pod and shard, and
+/// one more.
 const DEPTH_MAX: usize = 4;
 /// Extension of the directory of a copy that is not complete yet.
 pub(super) const UNFINISHED: &str = "unfinished";
@@ -20,7 +21,7 @@ pub(super) struct ShardFiles {
     pub(super) table: Table,
     /// `None` for a shard without vectors.
     pub(super) vectors: Option<VectorFile>,
-    /// Held while the shard may be changed.
+    /// Held while the shard may be changed; `None` if it is only read.
     pub(super) lock: Option<DirectoryLock>,
 }
 
@@ -36,7 +37,7 @@ impl ShardFiles {
         Ok(Manifest::run_on_current(&layout, open)?)
     }
 
-    /// Opens a shard to change it.
+    /// Opens a shard to change it, after recovering it if it was not closed in an orderly way.
     ///
     /// # Errors
     /// When a flow has the shard open, or it cannot be opened.

@@ -137,6 +137,7 @@ pub(super) struct VectorWriter {
 }
 
 impl VectorWriter {
+    /// Creates a file, `.npy` or otherwise `.fvecs`.
     pub(super) fn create(path: &Path, is_npy: bool) -> std::io::Result<Self> {
         let mut file = BufWriter::new(File::create(path)?);
         if is_npy {
@@ -146,6 +147,7 @@ impl VectorWriter {
         Ok(Self { file, is_npy, rows: 0, dimension: 0 })
     }
 
+    /// Appends a vector. All vectors of a `.npy` file have the same length.
     pub(super) fn push(&mut self, vector: &[f32]) -> std::io::Result<()> {
         (self.rows, self.dimension) = (self.rows + 1, vector.len());
         if !self.is_npy {

@@ -31,7 +31,7 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
     problems.into_messages()
 }
 
-/// Shards at or below `path` that others, which were found, state to exist.
+/// Shards that are missing below `path`, each with a message: the manifests of the found shards have the number of shards.
 pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, Vec<String>)> {
     let mut missing = BTreeMap::new();
     for shard in found.iter().filter(|shard| *shard != path) {
@@ -66,8 +66,8 @@ impl Problems {
         read.map_err(|error| self.add(error.to_string())).ok()
     }
 
-    /// The acknowledgement mark and the close record, with which the documents were compared when they were opened, are
-    /// intact. Without a mark, which earlier versions did not write, the vector file shows whether documents are missing.
+    /// Checks that the acknowledgement mark and the close record are intact; the documents were compared with them when they
+    /// were opened. Without a mark, which earlier versions did not write, the vector file shows whether documents are missing.
     fn check_acknowledged(&mut self, files: &ShardFiles) {
         self.check(check_close_record(files.table.path()));
         let Some(mark) = self.check(read_mark(files.table.path())) else { return };
@@ -88,7 +88,7 @@ impl Problems {
         }
     }
 
-    /// Each committed row belongs to one document, which refers back to it, or is a tombstone.
+    /// Checks that each committed row belongs to one document, which refers back to it, or has a tombstone.
     fn check_rows(&mut self, files: &ShardFiles) {
         let Some(counters) = self.check(files.table.counters()) else { return };
         let mut count: u64 = 0;
@@ -112,7 +112,7 @@ impl Problems {
         }
     }
 
-    /// Every document can be read, and their number equals the counter.
+    /// Checks that every document can be read, and that their number equals the counter.
     fn check_documents(&mut self, table: &Table) {
         let mut count: u64 = 0;
         for stored in table.tags() {
@@ -129,7 +129,7 @@ impl Problems {
         }
     }
 
-    /// Every vector has its checksum.
+    /// Compares every vector with its checksum.
     fn check_vectors(&mut self, files: &ShardFiles) {
         let (Some(vectors), Some(counters)) = (&files.vectors, self.check(files.table.counters())) else {
             return;

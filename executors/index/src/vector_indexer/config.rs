@@ -22,24 +22,31 @@ pub(crate) struct VectorIndexerConfig {
     pub(crate) name: &'static str,
     /// Names of the executor's parameters, for error messages.
     pub(crate) names: ParameterNames,
+    /// Distance measure of the vectors.
     pub(crate) metric: Metric,
     /// Number of dimensions; `None` for that of the first vector.
     pub(crate) dimension: Option<usize>,
     /// Element type of stored vectors; `None` for that of the existing index, or the default.
     pub(crate) elements: Option<ElementType>,
+    /// Configured index type.
     pub(crate) index: IndexChoice,
+    /// Default search and build parameters.
     pub(crate) tuning: Tuning,
     /// Default number of matches per query.
     pub(crate) top_k: usize,
     /// Default largest distance of a match; `None` for any.
     pub(crate) max_distance: Option<f64>,
+    /// Documents that are stored, unless the request sets `access_paths`.
     pub(crate) index_access_paths: AccessPaths,
+    /// Query documents of `/search`, unless the request sets `access_paths`.
     pub(crate) search_access_paths: AccessPaths,
+    /// Fields of a document that are stored.
     pub(crate) stored_fields: StoredFields,
+    /// Moment at which a write is acknowledged.
     pub(crate) fsync: Fsync,
     /// Tags that filters may name.
     pub(crate) columns: Columns,
-    /// Tag with the time at which a document expires.
+    /// Tag with the time at which a document expires; `None` for documents that never expire.
     pub(crate) expires: Option<String>,
     /// Capacity of the index cache; `None` for all indexes in memory.
     pub(crate) cache_capacity: Option<CacheCapacity>,

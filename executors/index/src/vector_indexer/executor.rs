@@ -26,7 +26,7 @@ pub(crate) const ENDPOINTS: [&str; 13] = [
     "/backup",
     "/restore",
 ];
-/// Endpoints that affect only documents that match the request's filter, so that shards without a match can be skipped.
+/// Endpoints that concern only documents that match the request's filter, so that shards without a match can be skipped.
 /// `/delete` is excluded, because it also deletes documents by id.
 pub(super) const FILTERED_ENDPOINTS: [&str; 4] = ["/search", "/filter", "/list", "/count"];
 /// Default `limit` of `/filter`, as in AnnLite.
@@ -76,7 +76,7 @@ impl Executor for VectorIndexer {
 }
 
 impl VectorIndexer {
-    /// Returns a document with AnnLite's tags. Stored vectors are searchable at once, so none is being appended.
+    /// Returns a document with AnnLite's tags. Stored vectors are searchable immediately, so none is being appended.
     fn return_status_document(&self, call: &mut Call<'_>) {
         let Some(id) = &self.status_id else { return };
         let vectors = self.handlers.shard.read_transaction().vector_count();

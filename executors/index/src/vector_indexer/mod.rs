@@ -50,7 +50,7 @@ flowrun_sdk::parameters! {
         access_paths: AccessPaths = AccessPaths::roots(),
         /// Fields that are not stored and so not part of matches. Bytes are stored unless `blob` is listed.
         exclude: Vec<ExcludableField> = default_exclude(),
-        /// When a write is acknowledged: after it was synced to disk (`always`), or after the operating system has it, which
+        /// Acknowledges a write after it was synced to disk (`always`), or after the operating system has it, which
         /// then syncs it within a second (`interval`) or at any time (`never`).
         fsync: Fsync = Fsync::Always,
         /// Inverted lists probed per query, for `IVF…`; null for 1/64 of the lists, and at least 16. The request's `n_probe`
@@ -73,6 +73,7 @@ flowrun_sdk::parameters! {
     }
 }
 
+/// Executor type `VectorIndexer`.
 pub(crate) const VECTOR_INDEXER: ExecutorType = ExecutorType::new::<VectorIndexerParameters>(
     "VectorIndexer",
     "Stores documents by their embeddings and finds the nearest.",

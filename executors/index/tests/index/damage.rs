@@ -20,7 +20,7 @@ use crate::harness::{
 
 /// Default number of damages; `FLOWRUN_DAMAGES` overrides it.
 const DAMAGES: usize = 150;
-/// Of this many damages, one is also met by a writer.
+/// One in this many damages is also tested by opening the index for writing.
 const WRITER_PERIOD: usize = 8;
 /// Size of a sector of the disk, in bytes.
 const SECTOR: usize = 512;
@@ -123,7 +123,7 @@ impl Closed {
         let intact = files(base.path());
         let names = |name: &str| intact.keys().filter(|path| path.to_str().unwrap().contains(name)).count();
         assert!(!is_reported(base.path()));
-        // Journals, SSTs of every kind, and the records beside them.
+        // Journals, SSTs of every kind, and the records next to them.
         for (name, least) in
             [(".jnl", 2), ("/tables/", 5), ("/closed", 2), ("/acknowledged", 2), ("faiss-", 1)]
         {
@@ -162,7 +162,8 @@ impl Closed {
         }
     }
 
-    /// The file and the position of a number, where every file is as likely as all bytes of it together.
+    /// Maps a number to a file and a position in it. Even numbers choose among files, so that small files are damaged as often
+    /// as large ones; odd numbers choose among the bytes of all files.
     fn place(&self, number: usize) -> (PathBuf, usize) {
         let mut position = number / 2;
         if number.is_multiple_of(2) {

@@ -252,7 +252,7 @@ fn an_interrupted_first_opening_is_completed() {
     let manifest = fs::File::open(shard.join("manifest.json")).unwrap();
     let mut manifest: Value = serde_json::from_reader(manifest).unwrap();
     manifest["has_documents"] = false.into();
-    // Of the manifest with `true`.
+    // It is the checksum of the manifest with `true`.
     manifest.as_object_mut().unwrap().remove("checksum");
     fs::write(shard.join("manifest.json"), manifest.to_string()).unwrap();
     fs::remove_dir_all(shard.join("documents-000001")).unwrap();

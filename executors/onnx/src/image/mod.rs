@@ -38,10 +38,11 @@ pub type LookupTables<T> = [[T; 256]; 3];
 
 /// Preprocessing of the image of a document.
 pub trait PreprocessImage: Send + Sized + 'static {
-    /// Creates a preprocessor for one model, which reuses its buffers.
+    /// Creates a preprocessor for one model. It reuses its buffers from image to image.
     fn new(input: ImageInput) -> Self;
 
-    /// Writes the image of a document to `output`.
+    /// Writes the image of a document to `output`, which has an element for each pixel and channel in the layout of
+    /// [`ImageInput`]. `tables` converts the bytes of the scaled image. Decoding is bounded by `budget`.
     ///
     /// # Errors
     /// When the document has no image, or the image cannot be decoded.

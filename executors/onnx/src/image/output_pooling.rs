@@ -4,10 +4,12 @@ use super::parameters::Pooling;
 use crate::session::{OutputTensor, Port};
 use crate::unit::scale_to_unit_length;
 
-/// An output, and its channel axis if it has four axes.
+/// An output, and the layout of its axes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OutputLayout<'a> {
+    /// The output.
     pub(super) port: &'a Port,
+    /// True if the model's input has the shape batch × channels × height × width. An output with four axes then has it, too.
     pub(super) channels_first: bool,
 }
 
@@ -22,6 +24,9 @@ pub(super) struct OutputPooling {
 }
 
 impl OutputPooling {
+    /// Creates the pooling of an output. Without `pooling`, the output must have one vector per image. `normalize` scales
+    /// vectors to length 1.
+    ///
     /// # Errors
     /// The reason why the output cannot be pooled without `pooling`.
     pub(super) fn new(
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_and_tokens_are_pooled_over_their_places() {
+    fn maps_and_tokens_are_pooled_over_their_positions() {
         let numbers = [1.0, 2.0, 3.0, 6.0, 5.0, 7.0, 9.0, 11.0];
         let maps = |pooling| read(&[1, 2, 2, 2], true, pooling, &numbers);
         assert_eq!(maps(Pooling::Mean), [[3.0, 8.0]]);
@@ -151,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_many_places_wants_a_word_on_them() {
+    fn an_output_with_several_positions_requires_the_parameter_pooling() {
         let of = |shape: &[Option<usize>]| {
             OutputPooling::new(OutputLayout { port: &port(shape), channels_first: true }, None, false)
         };

@@ -84,7 +84,8 @@ flowrun_sdk::parameters! {
         mean: Option<[f32; 3]> = None,
         /// Standard deviation of red, green and blue; divided by.
         std: Option<[f32; 3]> = None,
-        /// Output with the embedding, by name or index from 0; null for `image_embeds` or `embedding`, else the first.
+        /// Output with the embedding, by name or index from 0; null for `image_embeds`, `embedding` or `embeddings`, else the
+        /// first.
         output: Option<String> = None,
         /// Pooling of an output with more than two axes.
         pooling: Option<Pooling> = None,

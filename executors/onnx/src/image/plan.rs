@@ -11,16 +11,23 @@ use crate::session::{ElementType, Model, Port};
 /// Resolved settings of the encoder.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
+    /// Size and layout of the model's input, and the steps to it.
     pub(super) image_input: ImageInput,
+    /// Range that bytes are scaled to.
     pub(super) scale: Scale,
+    /// Mean of red, green and blue, which is subtracted after scaling.
     pub(super) mean: [f32; 3],
+    /// Standard deviation of red, green and blue, by which the difference is divided.
     pub(super) std: [f32; 3],
     /// Name of the model's input.
     pub(super) input: String,
+    /// Element type of the model's input.
     pub(super) element_type: ElementType,
     /// Batch size, if the model fixes it.
     pub(super) batch: Option<usize>,
+    /// Name of the output with the embedding.
     pub(super) output: String,
+    /// Pooling of the output to one vector per image.
     pub(super) pooling: OutputPooling,
 }
 
@@ -28,6 +35,8 @@ pub(super) struct Plan {
 const AXES: usize = 4;
 
 impl Plan {
+    /// Resolves the settings from parameters, preset and model.
+    ///
     /// # Errors
     /// [`BuildError::Parameter`] names the parameter that does not fit the model.
     pub(super) fn resolve(with: &OnnxImageEncoderParameters, model: &Model) -> Result<Self, BuildError> {
@@ -78,13 +87,13 @@ impl Plan {
         })
     }
 
-    /// Number of elements of an image.
+    /// Number of elements of an image: pixels times channels.
     pub(super) fn numbers(&self) -> usize {
         let [height, width] = self.image_input.size;
         3 * height as usize * width as usize
     }
 
-    /// Shape of a batch.
+    /// Shape of a batch of `pictures` images.
     pub(super) fn shape(&self, pictures: usize) -> Vec<usize> {
         let [height, width] = self.image_input.size.map(|side| side as usize);
         if self.image_input.channels_first {

@@ -35,9 +35,13 @@ pub(super) struct PresetDefaults {
     pub(super) side: Option<u32>,
     /// Shorter side before cropping.
     pub(super) resize: Resize,
+    /// Resampling filter of the scaling.
     pub(super) filter: ResamplingFilter,
+    /// Range that bytes are scaled to.
     pub(super) scale: Scale,
+    /// Mean of red, green and blue in that range.
     pub(super) mean: [f32; 3],
+    /// Standard deviation of red, green and blue in that range.
     pub(super) std: [f32; 3],
 }
 

@@ -37,15 +37,15 @@ pub enum FetchError {
     /// Neither `HOME` nor `XDG_CACHE_HOME` is set.
     #[error("no cache directory: set HOME or XDG_CACHE_HOME")]
     NoCache,
-    /// A file operation failed.
-    #[error("{0}")]
+    /// A file operation in the cache directory failed.
+    #[error("a file operation in flowrun's cache directory failed: {0}")]
     Io(#[from] std::io::Error),
-    /// A program failed.
+    /// Python or pip could not be started, or failed.
     #[error("`{program}` failed: {reason}")]
     Program {
         /// The program.
         program: String,
-        /// Last line of its standard error.
+        /// Last line of its standard error, or the reason why it could not be started.
         reason: String,
     },
     /// The wheel does not contain the library.
@@ -134,7 +134,7 @@ fn run(command: &mut Command) -> Result<(), FetchError> {
         .lines()
         .rev()
         .find(|line| !line.trim().is_empty())
-        .unwrap_or("it said nothing")
+        .unwrap_or("it printed no error")
         .trim()
         .to_owned();
     Err(FetchError::Program { program, reason })

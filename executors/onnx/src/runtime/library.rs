@@ -19,7 +19,7 @@ pub(super) enum LibraryError {
     /// The library is not ONNX Runtime.
     #[error("not a library of ONNX Runtime: it does not export `OrtGetApiBase`")]
     Foreign,
-    /// The version is not supported.
+    /// The version is older than 1.24.
     #[error("version {0} of ONNX Runtime is too old: 1.{MINOR_VERSION_MIN} or newer is required")]
     TooOld(String),
     /// The version is supported, but the library returns no function table for it.
@@ -29,7 +29,7 @@ pub(super) enum LibraryError {
 
 type GetApiBase = unsafe extern "system" fn() -> *const OrtApiBase;
 
-/// Returns the version of the library at `path` without using it further.
+/// Returns the version of the library at `path` without starting it. It stays loaded until the process ends.
 pub(super) fn version(path: &Path) -> Result<String, LibraryError> {
     let (version, _, library) = inspect(path)?;
     // Unloading would run its destructors and may break threads that it started.

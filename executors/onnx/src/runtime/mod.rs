@@ -1,4 +1,4 @@
-//! Inference backend: ONNX Runtime if a library is found, else tract.
+//! Inference backend: ONNX Runtime if a usable library is found, else tract.
 //!
 //! [`start`] selects it once per process, when the first model is opened at the start of a flow, so that a library that
 //! hangs delays the start and not a request.
@@ -39,7 +39,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Name and version, part of the keys of the model cache.
+    /// Name, and for ONNX Runtime the version; part of the keys of the model cache.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
@@ -53,21 +53,25 @@ impl Backend {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
     /// The library at `ORT_DYLIB_PATH` cannot be used. No other library is tried.
-    #[error("the library at ORT_DYLIB_PATH cannot be used: {0}")]
+    #[error(
+        "the library that ORT_DYLIB_PATH names cannot be used: {0}; set it to another libonnxruntime.so, or unset it"
+    )]
     NamedLibrary(String),
-    /// The library did not start in time.
+    /// The library did not start within the time limit.
     #[error(
         "ONNX Runtime did not start within {} seconds: set ORT_DYLIB_PATH to another libonnxruntime.so, or run `flowrun doctor`",
         START_MAX.as_secs()
     )]
     Timeout,
-    /// No library was found, and this build has no other backend.
+    /// No usable library was found, and this build has no other backend.
     #[error(
-        "ONNX Runtime is not installed, and this build has no tract: run `flowrun doctor --fix` to download ONNX Runtime"
+        "no usable library of ONNX Runtime was found, and this build has no tract: run `flowrun doctor --fix` to download one"
     )]
     NoLibrary,
     /// The library failed to start.
-    #[error("ONNX Runtime did not start: {0}")]
+    #[error(
+        "ONNX Runtime did not start: {0}; set ORT_DYLIB_PATH to another libonnxruntime.so, or run `flowrun doctor`"
+    )]
     Failed(String),
 }
 
@@ -85,7 +89,7 @@ impl Runtime {
         &self.backend
     }
 
-    /// Available devices, by the names of the parameter `device`.
+    /// Available devices, as values of the parameter `device`.
     #[must_use]
     pub fn devices(&self) -> Vec<&'static str> {
         use ort::ep::{CUDA, ExecutionProvider as _, TensorRT};
@@ -108,6 +112,7 @@ impl Runtime {
         matches!(self.backend, Backend::OnnxRuntime { .. })
     }
 
+    /// Environment in which sessions are created.
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -145,9 +150,11 @@ fn select_backend() -> Result<Runtime, RuntimeError> {
                 return create_runtime(Backend::OnnxRuntime { path: candidate.path, version });
             }
             Err(error) if candidate.origin == Origin::Environment => {
-                return Err(RuntimeError::NamedLibrary(error.to_string()));
+                return Err(RuntimeError::NamedLibrary(format!("{}: {error}", candidate.path.display())));
             }
-            Err(error) => tracing::warn!(library = %candidate.path.display(), "cannot be used: {error}"),
+            Err(error) => {
+                tracing::warn!(library = %candidate.path.display(), "the library cannot be used: {error}")
+            }
         }
     }
     start_without_library()
@@ -156,7 +163,8 @@ fn select_backend() -> Result<Runtime, RuntimeError> {
 #[cfg(feature = "tract")]
 fn start_without_library() -> Result<Runtime, RuntimeError> {
     tracing::warn!(
-        "ONNX Runtime is not installed; models run on tract, which is several times slower: run `flowrun doctor --fix` to download it"
+        "no usable library of ONNX Runtime was found; models run on tract, which is several times slower: run \
+         `flowrun doctor --fix` to download one"
     );
     ort::set_api(ort_tract::api());
     create_runtime(Backend::Tract)

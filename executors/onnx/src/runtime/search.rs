@@ -34,19 +34,19 @@ const NAME: &str = "libonnxruntime.so";
 const SYSTEM_DIRECTORIES: &[&str] =
     &["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/opt/onnxruntime/lib"];
 
-/// All candidates by precedence. A library named by the user is the only candidate.
+/// All candidates by precedence. If `ORT_DYLIB_PATH` names a library, it is the only candidate, even if it does not exist.
 pub(super) fn candidates() -> Vec<Candidate> {
     if let Some(named) = std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty()) {
         let path = libraries_in(Path::new(&named)).into_iter().next().unwrap_or_else(|| named.into());
         return vec![Candidate { path, origin: Origin::Environment }];
     }
     let program = std::env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent);
-    let beside = beside.into_iter().flat_map(|directory| [directory.to_owned(), directory.join("lib")]);
+    let own = program.as_deref().and_then(Path::parent);
+    let own = own.into_iter().flat_map(|directory| [directory.to_owned(), directory.join("lib")]);
     let cached = cache_directory().map(|cache| directories(&cache, "onnxruntime-")).unwrap_or_default();
     let searched = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
     let system = std::env::split_paths(&searched).chain(SYSTEM_DIRECTORIES.iter().map(PathBuf::from));
-    let all = beside.map(|directory| (directory, Origin::Program));
+    let all = own.map(|directory| (directory, Origin::Program));
     let all = all.chain(cached.into_iter().map(|directory| (directory, Origin::Cache)));
     let all = all.chain(system.map(|directory| (directory, Origin::System)));
     let found = all.flat_map(|(directory, origin)| {

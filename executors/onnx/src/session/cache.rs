@@ -1,9 +1,9 @@
 //! Cache of optimised models in the user's cache directory.
 //!
-//! Optimisation dominates the time to open a model. Its result depends only on the model, the version of the runtime
-//! and the processor, whose digest is the key. The file name also contains the digest of the file, so that a damaged or
-//! incomplete file is detected and rebuilt. Concurrent writers each write a temporary file and rename it; the last one
-//! wins, and readers always see complete files.
+//! Optimisation dominates the time to open a model. Its result depends only on the model, the sizes that its axes are fixed
+//! to, the version of the runtime and the processor; the key is a digest of these. The file name also contains the digest of
+//! the file, so that a damaged or incomplete file is detected and rebuilt. Concurrent writers each write a temporary file and
+//! rename it; the last one wins, and readers always see complete files.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(super) enum CacheLookup {
     Hit(Vec<u8>),
     /// The model is not cached; the entry to write.
     Miss(PendingEntry),
-    /// There is no cache directory.
+    /// There is no cache directory, or it cannot be written.
     Unavailable,
 }
 
@@ -40,12 +40,12 @@ pub(super) fn lock_first_open() -> MutexGuard<'static, ()> {
     LOCK.lock()
 }
 
-/// Checks whether a model with this key was opened before.
+/// Returns `true` if a model with this key was opened before.
 pub(super) fn was_opened(key: &str) -> bool {
     directory().is_some_and(|directory| directory.join(format!("{key}.opened")).exists())
 }
 
-/// Records that a model with this key was opened successfully.
+/// Records that a model with this key was opened successfully, as far as the cache can be written.
 pub(super) fn record_opened(key: &str) {
     if let Some(directory) = directory() {
         // If this fails, the trial is repeated next time.
@@ -83,7 +83,7 @@ impl PendingEntry {
         &self.writing
     }
 
-    /// Moves the written file into the cache.
+    /// Moves the written file into the cache. A failure is logged, and the model is optimised again next time.
     pub(super) fn commit(self) {
         let kept = guard::read_file(&self.writing, FILE_BYTES_MAX).map_err(|error| error.to_string());
         let kept = kept.and_then(|bytes| {
@@ -97,7 +97,8 @@ impl PendingEntry {
     }
 }
 
-/// Cache key of a model. It includes the processor, because optimisation depends on its instruction sets.
+/// Cache key of a model. `runtime` is the label of the backend, `sizes` are those of [`Options`](super::Options). The key
+/// includes the processor, because optimisation depends on its instruction sets.
 pub(super) fn key(model: &[u8], runtime: &str, sizes: &[(String, usize, usize)]) -> String {
     let sizes = format!("{sizes:?}");
     digest(&[&Sha256::digest(model), runtime.as_bytes(), processor().as_bytes(), sizes.as_bytes()])

@@ -4,7 +4,8 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The file does not exist, cannot be read, or is too large.
+    /// The file does not exist, cannot be read, or is too large, or a file or process that opening it requires failed. The
+    /// message contains the path of a file that cannot be read.
     #[error("{0}")]
     File(String),
     /// The file is not a model, is damaged, or has operators that the runtime does not support.

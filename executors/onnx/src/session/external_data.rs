@@ -29,7 +29,7 @@ type Files = HashMap<String, Vec<u8>>;
 /// Returns the model with the weights in files of `directory` copied into it. A file may be a link to any other file.
 ///
 /// # Errors
-/// When a location is not below the directory, or a file cannot be read or is too short.
+/// When a location is missing or outside the directory, or a file cannot be read or is too short.
 pub(super) fn embed(model: &[u8], directory: &Path) -> Result<Vec<u8>, ModelError> {
     let mut files = Files::new();
     within(model, &[format::field::MODEL_GRAPH, format::field::GRAPH_INITIALIZER], &mut |tensor| {
@@ -41,7 +41,7 @@ pub(super) fn embed(model: &[u8], directory: &Path) -> Result<Vec<u8>, ModelErro
     })
 }
 
-/// True for a field of a tensor by which its data are in a file, be it without a location.
+/// True for a field that declares a tensor's data to be in an external file, even if no location is given.
 fn is_external(field: &Field<'_>) -> bool {
     match field.number {
         field::EXTERNAL_DATA => true,

@@ -8,7 +8,7 @@ use super::ModelError;
 /// Largest model file in bytes: the limit of protocol buffers. Larger models have external weights.
 pub(super) const FILE_BYTES_MAX: u64 = 2 << 30;
 
-/// Field numbers.
+/// Field numbers of `onnx.proto`: message and field.
 pub(super) mod field {
     pub(in crate::session) const MODEL_GRAPH: u64 = 7;
     pub(in crate::session) const GRAPH_INITIALIZER: u64 = 5;
@@ -28,10 +28,11 @@ pub(super) mod field {
 /// One field of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
+    /// Number of the field.
     pub(super) number: u64,
     /// The encoded field, including its key.
     pub(super) written: &'a [u8],
-    /// Content of a length-delimited field: a message, a string or bytes.
+    /// Content of a length-delimited field: a message, a string or bytes; `None` for a number.
     pub(super) content: Option<&'a [u8]>,
 }
 
@@ -44,6 +45,9 @@ pub(super) struct Outline {
 
 /// Parses the structure of a file, so that other formats and truncated files have a different error than unsupported
 /// operators.
+///
+/// # Errors
+/// [`ModelError::Model`] if the file is not an ONNX model, or is damaged.
 pub(super) fn outline(model: &[u8]) -> Result<Outline, ModelError> {
     let graph = graph(model)?;
     let initializers = fields(graph)?.into_iter().filter(|field| field.number == field::GRAPH_INITIALIZER);
@@ -55,7 +59,8 @@ pub(super) fn outline(model: &[u8]) -> Result<Outline, ModelError> {
     Ok(Outline { refers_to_files })
 }
 
-/// Fixes the given axes of the inputs, and all other axes with the same symbolic name.
+/// Fixes the given axes of the inputs, and all other axes with the same symbolic name. `sizes` are input, axis and size, as
+/// in [`Options`](super::Options).
 pub(super) fn fix_axes(model: &[u8], sizes: &[(String, usize, usize)]) -> Result<Vec<u8>, ModelError> {
     let mut names = HashMap::new();
     for input in fields(graph(model)?)?.iter().filter(|field| field.number == field::GRAPH_INPUT) {
@@ -114,7 +119,7 @@ fn fix_value_axes(value: &[u8], size: &dyn Fn(usize, &str) -> Option<usize>) -> 
 /// Returns the replacement of a message, or `None` to keep it.
 pub(super) type Replace<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, ModelError>;
 
-/// Replaces the nested messages at a path of field numbers.
+/// Returns `message` with the nested messages at a path of field numbers replaced by `replace`.
 pub(super) fn within(message: &[u8], path: &[u64], replace: Replace<'_>) -> Result<Vec<u8>, ModelError> {
     let Some((number, path)) = path.split_first() else { return Ok(message.to_vec()) };
     rewritten(message, |field| {
@@ -164,6 +169,7 @@ fn dimensions(value: &[u8]) -> Result<Vec<&[u8]>, ModelError> {
     Ok(messages)
 }
 
+/// The string in the field `number` of a message; empty if there is none. Invalid UTF-8 is replaced.
 pub(super) fn string(message: &[u8], number: u64) -> Result<String, ModelError> {
     let found = fields(message)?.into_iter().find(|field| field.number == number);
     Ok(found
@@ -176,6 +182,9 @@ pub(super) fn string(message: &[u8], number: u64) -> Result<String, ModelError> 
 pub(super) const BYTES: u64 = 2;
 
 /// Fields of a message in order.
+///
+/// # Errors
+/// [`ModelError::Model`] if the bytes are not a message.
 pub(super) fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, ModelError> {
     let mut fields = Vec::new();
     let mut rest = message;

@@ -22,6 +22,7 @@ impl InterruptibleOptions {
         Ok(Arc::new(Self(RunOptions::new()?.with_outputs(selector))))
     }
 
+    /// The options, for the call that starts the run.
     pub(super) fn options(&self) -> &RunOptions<HasSelectedOutputs> {
         &self.0
     }

@@ -32,7 +32,8 @@ impl Model {
         let runtime = runtime::start()?;
         if !runtime.is_onnx_runtime() && options.device != Device::Cpu {
             return Err(ModelError::Device(format!(
-                "`device: {}` requires ONNX Runtime, which is not installed: run `flowrun doctor --fix` or set ORT_DYLIB_PATH",
+                "`device: {}` requires ONNX Runtime, of which no usable library was found: run `flowrun doctor --fix` or set \
+                 ORT_DYLIB_PATH",
                 options.device.name()
             )));
         }
@@ -61,7 +62,9 @@ fn open_with_timeout(
         Err(RecvTimeoutError::Timeout) => {
             Err(ModelError::Model(format!("the model did not open within {} seconds", OPEN_MAX.as_secs())))
         }
-        Err(RecvTimeoutError::Disconnected) => Err(ModelError::Model("opening it panicked".to_owned())),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(ModelError::Model("opening the model panicked".to_owned()))
+        }
     }
 }
 
@@ -74,7 +77,7 @@ fn open(path: &Path, bytes: &[u8], options: &Options, runtime: &Runtime) -> Resu
     create_session(path, bytes, &key, options, runtime)
 }
 
-/// Opens a model in this process without a trial.
+/// Opens a model in this process, without a trial in a child process and without a time limit.
 pub(super) fn open_in_process(
     path: &Path,
     options: &Options,
@@ -126,10 +129,10 @@ fn create_session(
             unoptimised(options, runtime)?.commit_from_memory(&optimised).map_err(failed)
         }
         CacheLookup::Unavailable => builder(options, runtime)?.commit_from_memory(bytes).map_err(failed),
-        CacheLookup::Miss(place) => {
-            let mut saving = with(builder(options, runtime)?.with_optimized_model_path(place.path()))?;
+        CacheLookup::Miss(entry) => {
+            let mut saving = with(builder(options, runtime)?.with_optimized_model_path(entry.path()))?;
             let opened = saving.commit_from_memory(bytes).map_err(failed)?;
-            place.commit();
+            entry.commit();
             Ok(opened)
         }
     }

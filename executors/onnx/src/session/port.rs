@@ -43,11 +43,12 @@ pub struct Port {
     pub name: String,
     /// Type of the elements.
     pub element_type: ElementType,
-    /// Size of every axis; `None` for symbolic axes.
+    /// Size of every axis, `None` for symbolic axes; empty if it is not a tensor.
     pub shape: Vec<Option<usize>>,
 }
 
 impl Port {
+    /// Converts the runtime's description of an input or output.
     pub(super) fn from_outlet(outlet: &Outlet) -> Self {
         let (element_type, shape) = match outlet.dtype() {
             ValueType::Tensor { ty, shape, .. } => {
@@ -68,13 +69,17 @@ impl Port {
         format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
     }
 
-    /// Checks that a tensor shape fits.
+    /// Returns `true` if a tensor of this shape fits. A symbolic axis accepts every size.
     #[must_use]
     pub fn accepts(&self, shape: &[usize]) -> bool {
         self.shape.len() == shape.len()
             && self.shape.iter().zip(shape).all(|(own, size)| own.is_none_or(|own| own == *size))
     }
 
+    /// Checks type, shape and number of elements of an input tensor.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] if one of them does not fit.
     pub(super) fn check(&self, feed: &InputTensor<'_>) -> Result<(), ModelError> {
         let given = feed.elements.element_type();
         if given != self.element_type {
@@ -113,7 +118,7 @@ fn element_type(ty: TensorElementType) -> ElementType {
     }
 }
 
-/// Finds a port by name. The error lists all names.
+/// Finds a port by name. `kind` is `input` or `output`, for the error, which lists all names.
 pub(super) fn find<'a>(ports: &'a [Port], name: &str, kind: &str) -> Result<&'a Port, ModelError> {
     ports.iter().find(|port| port.name == name).ok_or_else(|| {
         let names: Vec<String> = ports.iter().map(|port| format!("`{}`", port.name)).collect();

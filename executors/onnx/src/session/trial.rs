@@ -30,12 +30,16 @@ const EXIT_REJECTED: i32 = 2;
 /// Program of the child and its first arguments, which are followed by those of the trial.
 static PROGRAM: OnceLock<(PathBuf, Vec<OsString>)> = OnceLock::new();
 
-/// Sets the program that calls [`run_trial_child`](super::run_trial_child) as a child process. Only the first call has an effect.
+/// Sets the program that calls [`run_trial_child`](super::run_trial_child) as a child process. `arguments` precede those of
+/// the trial. Only the first call has an effect.
 pub fn set_trial_program(program: PathBuf, arguments: Vec<OsString>) {
     let _ = PROGRAM.set((program, arguments));
 }
 
-/// Opens the model in a child process. Returns false if no program is set.
+/// Opens the model in a child process, on the CPU. Returns false, without a trial, if no program is set.
+///
+/// # Errors
+/// The reason why the model does not open: the child rejected it, crashed, exceeded the time limit or could not be started.
 pub(super) fn run(path: &Path, options: &Options) -> Result<bool, ModelError> {
     let Some((program, arguments)) = PROGRAM.get() else { return Ok(false) };
     let mut command = Command::new(program);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::{Options, open};
 use crate::runtime;
 
-/// Entry point of the child: opens the model given by the arguments.
+/// Entry point of the child: opens the model given by the arguments, which are its path, then input, axis and size of each
+/// axis to fix.
 ///
 /// # Errors
 /// The reason why the model does not open; the child must print it to standard error and exit with 2.

@@ -11,9 +11,13 @@ use crate::unit::scale_to_unit_length;
 
 /// An open text model.
 pub(super) struct TextModel {
+    /// The model.
     pub model: Model,
+    /// Its inputs, and the output that is read.
     pub signature: Signature,
+    /// Pooling of an output with one vector per token.
     pub pooling: Pooling,
+    /// True to scale vectors to length 1.
     pub normalize: bool,
     /// Token id of padding.
     pub padding: u32,
@@ -28,6 +32,9 @@ enum Numbers {
 impl TextModel {
     /// Encodes a batch of texts, at most as many as the model's fixed batch size. Vectors are in the order of the
     /// texts.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the run fails or is cancelled, or the shape of the output does not fit.
     pub(super) fn run(
         &mut self,
         rows: &[&Tokens],

@@ -19,7 +19,7 @@ flowrun_sdk::parameters! {
     /// Parameters of `OnnxTextEncoder`. Parameters that are null are read from the files of sentence-transformers in
     /// the model's directory, if they exist.
     pub(crate) struct OnnxTextEncoderParameters {
-        /// The model: an ONNX file, or a directory that contains `model.onnx`.
+        /// The model: an ONNX file, or a directory that contains `onnx/model.onnx` or `model.onnx`.
         model_path: PathBuf,
         /// Settings of a known model: `clip` for OpenAI's text towers, whose vocabulary is built in.
         preset: Option<Preset> = None,
@@ -31,12 +31,12 @@ flowrun_sdk::parameters! {
         /// Pooling of token vectors; the default without configuration files is `mean`. An output with one vector per
         /// text is not pooled.
         pooling: Option<Pooling> = None,
-        /// Scales embeddings to length 1; the default without configuration files is true.
+        /// Scales embeddings to length 1; the default without configuration files is true, and false with a preset.
         normalize: Option<bool> = None,
         /// Prefix of every text, such as `query: ` or `passage: ` for models that were trained with prefixes.
         prefix: String = String::new(),
-        /// Output with the embedding, by name or index from 0; null for `sentence_embedding`, `text_embeds` or
-        /// `last_hidden_state`, else the first.
+        /// Output with the embedding, by name or index from 0; null for `sentence_embedding`, `text_embeds`,
+        /// `last_hidden_state` or `token_embeddings`, else the first.
         output: Option<String> = None,
         /// Dimension of the embeddings; checked against the model at start.
         dimension: Option<usize> = None,

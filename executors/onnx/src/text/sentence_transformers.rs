@@ -10,7 +10,7 @@ use super::pooling::Pooling;
 /// Largest file that is read, in bytes. The files have a few lines.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Settings of the files; `None` if a file is missing.
+/// Settings of the files; `None` if a file is missing, unreadable or does not state the setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SentenceTransformersConfig {
     /// Largest number of tokens of a text.
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beside_a_model_says_how_it_is_used() {
+    fn configuration_files_in_the_directory_of_a_model_are_read() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(SentenceTransformersConfig::read(directory.path()), SentenceTransformersConfig::default());
         let write = |name: &str, text: &str| {

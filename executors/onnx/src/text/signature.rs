@@ -42,7 +42,9 @@ impl InputRole {
 /// An input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input {
+    /// Name in the file.
     pub name: String,
+    /// Numbers that the input takes.
     pub role: InputRole,
     /// True for int64, false for int32.
     pub is_wide: bool,
@@ -51,7 +53,9 @@ pub(super) struct Input {
 /// The signature of a text model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signature {
+    /// Inputs in the order of the file.
     pub inputs: Vec<Input>,
+    /// Name of the output with the embedding.
     pub output: String,
     /// Fixed batch size, if any.
     pub rows: Option<usize>,
@@ -63,7 +67,11 @@ pub(super) struct Signature {
 const OUTPUTS: [&str; 4] = ["sentence_embedding", "text_embeds", "last_hidden_state", "token_embeddings"];
 
 impl Signature {
-    /// Reads the signature. `output` is a name or an index; `pools` requests an output with one vector per token.
+    /// Reads the signature. `output` is a name or an index, `None` for the default; with `pools`, the default is an output with
+    /// one vector per token.
+    ///
+    /// # Errors
+    /// [`ModelError::Signature`] if the model is not a text encoder, or has no such output.
     pub(super) fn read(
         inputs: &[Port],
         outputs: &[Port],

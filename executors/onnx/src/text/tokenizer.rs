@@ -11,7 +11,7 @@ use super::tokens::{self, Tokens};
 /// Largest `tokenizer.json` in bytes. Multilingual vocabularies have 17 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// A tokenizer.
+/// A tokenizer of Hugging Face, or CLIP's.
 pub(super) struct TextTokenizer {
     kind: Kind,
     /// Largest number of tokens of a text.
@@ -27,7 +27,10 @@ enum Kind {
 
 impl TextTokenizer {
     /// Opens a `tokenizer.json`. Its padding and truncation settings are overridden, because files are often saved with
-    /// the settings of their last use. A `max_tokens` of `None` means that of the file, if it has one.
+    /// the settings of their last use. A `max_tokens` of `None` means that of the file, or 512 if it has none.
+    ///
+    /// # Errors
+    /// [`BuildError::Parameter`] if the file cannot be read, is not a tokenizer, or `max_tokens` is too small.
     pub(super) fn open(path: &Path, max_tokens: Option<usize>) -> Result<Self, BuildError> {
         let bytes = guard::read_file(path, FILE_BYTES_MAX);
         let bytes = bytes.map_err(|error| BuildError::parameter("tokenizer", error))?;
@@ -56,7 +59,10 @@ impl TextTokenizer {
         Ok(Self { kind, max_tokens, padding: padding.unwrap_or(0) })
     }
 
-    /// CLIP's tokenizer.
+    /// CLIP's tokenizer. A `max_tokens` of `None` means 77.
+    ///
+    /// # Errors
+    /// [`BuildError::Parameter`] if `max_tokens` is less than 2.
     pub(super) fn clip(max_tokens: Option<usize>) -> Result<Self, BuildError> {
         let max_tokens = max_tokens.unwrap_or(tokens::CLIP_CONTEXT);
         if max_tokens < 2 {
@@ -68,7 +74,7 @@ impl TextTokenizer {
         Ok(Self { kind: Kind::Clip(Box::new(ClipTokenizer::new()?)), max_tokens, padding: 0 })
     }
 
-    /// Tokenises a text.
+    /// Tokenises a text, with special tokens. Longer texts than the maximum are truncated.
     pub(super) fn encode(&self, text: &str) -> Result<Tokens, ExecutorError> {
         match &self.kind {
             Kind::Clip(tokenizer) => tokenizer.encode(text, self.max_tokens),
@@ -101,5 +107,5 @@ impl TextTokenizer {
 /// Default for the largest number of tokens: the positions of BERT.
 const LENGTH_MAX: usize = 512;
 
-/// Names of the padding token.
+/// Names of the padding token in vocabularies, by precedence.
 const PADDING: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];

@@ -1,4 +1,4 @@
-//! Conversion of calls and replies between messages of the wire format and the types of the SDK.
+//! Conversion of calls and replies between `DataRequestProto` messages and the types of the SDK.
 
 use std::time::Instant;
 
@@ -65,7 +65,8 @@ impl<'a> DecodedCall<'a> {
     }
 }
 
-/// Decodes the origins of documents, pairs of an executor and a number of documents. Malformed pairs are ignored.
+/// Decodes the origins of documents after a join: pairs of an executor and the number of documents from it. Malformed pairs
+/// are ignored.
 fn decode_origins(value: Option<Value>) -> Vec<Origin> {
     let origin = |pair: &Value| {
         let (executor, documents) = (pair.get(0)?.as_str()?, pair.get(1)?.as_f64()?);

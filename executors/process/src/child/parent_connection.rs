@@ -21,16 +21,22 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A received call.
 pub(super) struct ReceivedCall {
+    /// Number that the parent gave the call, for its reply.
     pub(super) number: u64,
+    /// Deadline of the request, by the clock of this process; `None` for none.
     pub(super) deadline: Option<Instant>,
+    /// Bound on the memory of the call's documents, in bytes.
     pub(super) bytes_max: usize,
+    /// Endpoint, parameters and documents.
     pub(super) message: DataRequestProto,
+    /// Cancelled when the parent cancels the call.
     pub(super) cancellation: Cancellation,
 }
 
 /// An instruction of the parent to the dispatching thread.
 pub(super) enum Instruction {
     Call(Box<ReceivedCall>),
+    /// Close the executor and exit.
     Close,
 }
 
@@ -53,6 +59,7 @@ struct StatusSchedule {
 }
 
 impl ParentConnection {
+    /// A connection that writes to `socket`. `context` is that of the executor.
     pub(super) fn new(socket: UnixStream, context: Context) -> Self {
         Self {
             socket: Mutex::new(socket),
@@ -93,8 +100,8 @@ impl ParentConnection {
         }
     }
 
-    /// Waits for the next call. Returns `None` if the parent closes the executor. Sends an outdated status while it
-    /// waits.
+    /// Waits for the next call. Returns `None` if the parent closes the executor. If the status that was sent last is
+    /// outdated and no call arrives within [`STATUS_INTERVAL`], sends the current status.
     pub(super) fn next_call(&self, inbox: &mpsc::Receiver<Instruction>) -> Option<Box<ReceivedCall>> {
         let outdated = self.status.lock().outdated;
         let instruction = match outdated {

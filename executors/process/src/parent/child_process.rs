@@ -1,5 +1,5 @@
-//! The operating system process of a child: starts it with a socket as standard input, and reaps it together with all
-//! processes that it started.
+//! The operating system process of a child: starts it with a socket as standard input, and when it ends, kills the rest of
+//! its process group and reaps it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,6 +22,7 @@ const STACK_BYTES: usize = 256 << 10;
 
 /// The process of a child and its process group.
 pub(crate) struct ChildProcess {
+    /// Process id, which is also the id of the process group.
     pub(crate) pid: Pid,
     /// True until the process has been reaped. Until then its process id cannot be reused, so that signals are safe.
     unreaped: Mutex<bool>,
@@ -35,7 +36,7 @@ impl ChildProcess {
         }
     }
 
-    /// Sends SIGUSR1 to the process, on which it looks for a cancellation.
+    /// Sends SIGUSR1 to the process, which then checks whether the running call was cancelled.
     pub(crate) fn interrupt(&self) {
         if *self.unreaped.lock() {
             let _ = kill_process(self.pid, Signal::USR1);
@@ -46,6 +47,7 @@ impl ChildProcess {
 /// A started process with the parent's ends of its streams.
 pub(crate) struct SpawnedChild {
     pub(crate) process: Arc<ChildProcess>,
+    /// The parent's end of the socket pair whose other end is the child's standard input.
     pub(crate) socket: UnixStream,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
@@ -86,6 +88,7 @@ pub(crate) async fn spawn(mut command: Command, niceness: i32) -> io::Result<Spa
 
 type Started = (Child, SpawnedChild, oneshot::Sender<ExitStatus>);
 
+/// Starts the process and registers its process group with the guardian. `socket` is the parent's end.
 fn start(mut command: Command, socket: UnixStream) -> io::Result<Started> {
     let mut child = command.spawn()?;
     // Closes the parent's copy of the child's end, so that the socket closes when either process ends.
@@ -118,7 +121,7 @@ fn wait(mut child: Child, process: &ChildProcess, exit: oneshot::Sender<ExitStat
     }
 }
 
-/// Describes an exit status, as the predicate of a sentence.
+/// Describes an exit status, as the predicate of a sentence: "was ended by signal 9 (kill)".
 pub(crate) fn describe_exit(status: ExitStatus) -> String {
     let name = |signal| match signal {
         4 => " (illegal instruction)",

@@ -18,6 +18,7 @@ const READY_SHARE: f64 = 0.95;
 pub(crate) struct ChildSpec {
     /// Name of the worker in log lines.
     pub(crate) worker: Arc<str>,
+    /// Builds the command line of a new process, without the variables that every child gets.
     command: Box<dyn Fn() -> Result<Command, String> + Send + Sync>,
     /// Encoded start frame.
     pub(crate) start_frame: Bytes,
@@ -31,14 +32,15 @@ pub(crate) struct ChildSpec {
     pub(crate) niceness: i32,
 }
 
-/// Name of a worker, as in the results of a request: `POD/shard-0/rep-0`, without the shard if there is only one.
+/// Name of a worker (one replica of one shard), as in the results of a request: `POD/shard-0/rep-0`, without the shard if
+/// there is only one.
 pub(crate) fn worker_name(context: &Context) -> String {
     let shard = if context.shards > 1 { format!("/shard-{}", context.shard) } else { String::new() };
     format!("{}{shard}/rep-{}", context.pod, context.replica)
 }
 
 impl ChildSpec {
-    /// Describes a child that runs `command` and receives `start` as its start frame.
+    /// Describes a child that runs the command which `command` builds, and receives `start` as the body of its start frame.
     ///
     /// # Errors
     /// If `start` exceeds the maximum length of a frame.

@@ -25,8 +25,8 @@ pub(crate) fn resolve_variables(variables: &Map<String, Value>, context: &Contex
     variables.iter().filter_map(variable).collect()
 }
 
-/// Returns the device with this index, modulo the length of the list. `list` is empty (all devices), a slice (`0:2`,
-/// `0:3:2`) or a list (`1,3`). Returns `None` if the list has no device.
+/// Returns the device of the worker with this index: the element of `list` at the index modulo its length. `list` is empty
+/// (all devices), a slice (`0:2`, `0:3:2`) or a list (`1,3`). Returns `None` if the list has no device.
 fn assign_device(list: &str, index: usize, device_count: usize) -> Option<String> {
     let devices: Vec<String> = match list.split_once(':') {
         Some((first, rest)) => {

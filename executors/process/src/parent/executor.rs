@@ -1,4 +1,4 @@
-//! The executor whose calls run in a child.
+//! The executor that the runtime calls in the parent: it sends every call to a child process.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -25,7 +25,7 @@ struct ChildExecutor(Supervisor);
 /// Starts the child and creates the executor that sends it calls. Blocks until the child is ready.
 ///
 /// # Errors
-/// If the child cannot be started or is not ready in time, or there is no tokio runtime.
+/// If the child cannot be started, is not ready within `timeout_ready`, or the thread has no Tokio runtime.
 pub(crate) fn create_instance(spec: ChildSpec, health: Health) -> Result<Instance, BuildError> {
     let no_runtime = |_| BuildError::failed("an executor in a child process requires a tokio runtime");
     let runtime = Handle::try_current().map_err(no_runtime)?;
@@ -79,8 +79,8 @@ impl AsyncExecutor for ChildExecutor {
     }
 }
 
-/// Returns the parameters of a call, with the origins of its documents if it has any, and the request to stream if the
-/// child `streams`.
+/// Returns the parameters of a call. The origins of its documents are added if it has any, and the flag
+/// [`STREAM`](flowrun_wire::STREAM) if the child `streams` and the call has a sink for documents.
 fn child_parameters<'a>(call: &Call<'a>, streams: bool) -> Cow<'a, RequestParameters> {
     let streams = streams && call.sink().is_some();
     if call.origins().is_empty() && !streams {

@@ -38,7 +38,7 @@ pub(crate) struct ChildExit {
 }
 
 impl ChildExit {
-    /// Waits until the child has ended. Returns the predicate of a sentence: the status and the last output.
+    /// Waits until the child has ended. Returns its exit status and its last output, as the predicate of a sentence.
     pub(crate) async fn describe(self) -> String {
         let Self { status, outputs, tail } = self;
         let status = status.await;

@@ -45,7 +45,7 @@ impl OutputTail {
     }
 }
 
-/// Origin of a line.
+/// The stream that a line was written to, which determines its log level unless the line is a log record of flowrun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
     /// Standard output; logged at level INFO.
@@ -70,6 +70,9 @@ pub(crate) async fn forward_to_log(
 }
 
 /// Wraps the parent's end of a pipe for asynchronous reads.
+///
+/// # Errors
+/// If the descriptor is not the read end of a pipe.
 pub(crate) fn open_pipe(end: impl Into<std::os::fd::OwnedFd>) -> io::Result<Receiver> {
     Receiver::from_owned_fd(end.into())
 }

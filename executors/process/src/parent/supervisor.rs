@@ -12,7 +12,8 @@ use super::child_spec::ChildSpec;
 use super::connection::ChildConnection;
 use super::start_error::StartError;
 
-/// Number of consecutive failures without a reply from which on calls fail immediately instead of waiting for a restart.
+/// Number of [`consecutive_failures`](SupervisorTask::consecutive_failures) from which on calls fail immediately instead of
+/// waiting for a restart.
 const FAIL_FAST_FAILURES: u32 = 5;
 
 /// Backoff before the second restart; the first restart is immediate. Doubled for every further one.
@@ -121,6 +122,7 @@ pub(crate) fn process_error(reason: &str) -> ExecutorError {
     ExecutorError::new(ErrorKind::Internal, format_args!("the executor's process {reason}"))
 }
 
+/// The supervising task, which owns the state.
 struct SupervisorTask {
     spec: ChildSpec,
     health: Health,
@@ -130,7 +132,7 @@ struct SupervisorTask {
     state: watch::Sender<State>,
     /// Times of the deaths within [`DEATH_WINDOW`].
     deaths: VecDeque<Instant>,
-    /// Number of consecutive children that died or failed to start without replying to any call.
+    /// Number of deaths and failed starts since a child last replied to a call; the death of that child is the first.
     consecutive_failures: u32,
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn context_to_json(context: &Context) -> Value {
     })
 }
 
-/// Decodes a context. Its health, metrics and shared state are new, because they belong to the child.
+/// Decodes a context. Absent or malformed keys get defaults. Health, metrics and shared state are new, because they belong
+/// to the child.
 pub(crate) fn context_from_json(value: &Value) -> Context {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |name: &str, default| {

@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) endpoints: Endpoints,
+    /// Order and number of the matches that the executor returns; `None` if it finds no matches.
     pub(crate) ranking: Option<Ranking>,
     /// Preferred batching, by endpoint.
     pub(crate) batching: Vec<(String, Batching)>,
@@ -19,6 +20,7 @@ pub(crate) struct Ready {
     pub(crate) streams: bool,
     /// True if the child needs a signal (SIGUSR1) to notice a cancellation.
     pub(crate) interruptible: bool,
+    /// docarray schema in which the child receives and sends documents.
     pub(crate) schema: Schema,
     /// Line for the log, such as the version of Python. Empty if there is none. JSON key `about`.
     pub(crate) description: String,

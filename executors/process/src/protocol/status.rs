@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use flowrun_sdk::{MetricKind, MetricSample, Metrics, Value};
 use serde_json::json;
 
-/// Encodes the body of a status frame.
+/// Encodes the body of a status frame. `unhealthy_reason` is `None` for a healthy executor.
 pub(crate) fn status_to_json(unhealthy_reason: Option<String>, samples: &[MetricSample]) -> Value {
     let metrics = samples.iter().map(|sample| {
         let counter = sample.kind == MetricKind::Counter;

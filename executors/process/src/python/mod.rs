@@ -68,7 +68,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     executor::create_instance(spec, context.health.clone())
 }
 
-/// Returns the body of the start frame.
+/// Returns the body of the start frame. `directory`, that of the flow file, is absolute.
 fn start_body(parameters: &PythonParameters, context: &Context, directory: &Path) -> Value {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let is_file = |module: &str| module.ends_with(".py") || module.contains('/');

@@ -1,16 +1,16 @@
-//! Conversions of [`FlowrunBytes`].
+//! Conversions between [`FlowrunBytes`], the borrowed bytes of the C interface, and Rust slices and texts.
 
 use std::borrow::Cow;
 
 use super::table::FlowrunBytes;
 
 impl FlowrunBytes {
-    /// Points to `bytes`, and is valid as long as they are.
+    /// Borrows `bytes`. The result is valid as long as they are.
     pub const fn of(bytes: &[u8]) -> Self {
         Self { data: bytes.as_ptr(), length: bytes.len() }
     }
 
-    /// No bytes.
+    /// No bytes: a null pointer and length 0.
     pub const EMPTY: Self = Self { data: std::ptr::null(), length: 0 };
 
     /// Borrows the bytes.

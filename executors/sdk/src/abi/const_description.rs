@@ -1,9 +1,10 @@
-//! Description of a library as JSON, written at compile time from the tables of its executors.
+//! Description of a library as JSON, written at compile time from the parameter tables of its executors.
 
 use super::const_json::ConstJson;
 use crate::{DefaultValue, ExecutorType, ParameterField, ParameterKind};
 
-/// Writes the JSON of a note. Its form is [`Description`](super::Description).
+/// Writes the JSON of a [`Note`](super::Note), the serialized form of [`Description`](super::Description). `name` and
+/// `version` are those of the library; `N` is the capacity in bytes.
 pub(super) const fn describe<const N: usize>(
     types: &[ExecutorType],
     name: &str,
@@ -144,7 +145,8 @@ const fn words<const N: usize>(text: &mut ConstJson<N>, mut words: &[&str]) {
     text.raw("]");
 }
 
-/// Converts a Rust expression to JSON if it is a literal with a conversion; other expressions stay as they are.
+/// Converts the source of a default to JSON: literals, `None`, `Some` of a literal, empty strings and lists. The source
+/// of any other expression is returned as it is.
 const fn expression_json(source: &str) -> &str {
     if let Some(inner) = strip(source, "Some(", ")") {
         return expression_json(inner);

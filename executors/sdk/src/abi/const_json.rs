@@ -3,11 +3,14 @@
 /// A JSON text under construction. Bytes beyond `N` are only counted, so that `N = 0` measures the length.
 #[derive(Debug)]
 pub(super) struct ConstJson<const N: usize> {
+    /// The text, padded with spaces; its first `N` bytes if it is longer.
     pub(super) bytes: [u8; N],
+    /// Length of the whole text in bytes, which may exceed `N`.
     pub(super) length: usize,
 }
 
 impl<const N: usize> ConstJson<N> {
+    /// Creates an empty text.
     pub(super) const fn new() -> Self {
         // JSON ignores trailing spaces, which are the padding.
         Self { bytes: [b' '; N], length: 0 }
@@ -71,6 +74,7 @@ impl<const N: usize> ConstJson<N> {
         self.byte(b':');
     }
 
+    /// Appends a number in decimal digits.
     #[expect(clippy::indexing_slicing, reason = "the bound is checked before")]
     pub(super) const fn number(&mut self, mut number: u64) {
         let (mut digits, mut count) = ([0_u8; 20], 0);

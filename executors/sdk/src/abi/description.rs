@@ -47,7 +47,7 @@ pub struct DescribedParameter {
     /// `true` if the key is required.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
-    /// Value of an absent key: JSON, or a phrase.
+    /// Value of an absent key: JSON, or a text for people such as a Rust expression. Empty if the key is required.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub default: String,
     /// Documentation.
@@ -64,10 +64,10 @@ pub enum DescribedKind {
     Boolean,
     /// An integer within bounds.
     Integer {
-        /// Minimum.
+        /// Minimum, inclusive.
         #[serde(rename = "least", default = "min")]
         min: i64,
-        /// Maximum.
+        /// Maximum, inclusive.
         #[serde(rename = "most", default = "max")]
         max: u64,
     },

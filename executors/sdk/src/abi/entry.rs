@@ -10,7 +10,7 @@ use super::table::{
 };
 use crate::panic_message;
 
-/// Builds the table of functions of a library.
+/// Builds the table of functions that a library returns to the host.
 pub const fn plugin_table<L: Library>() -> FlowrunPlugin {
     FlowrunPlugin {
         size: size_of::<FlowrunPlugin>(),
@@ -27,8 +27,8 @@ unsafe extern "C" fn describe<L: Library>() -> FlowrunBytes {
     FlowrunBytes::of(L::json())
 }
 
-/// Body of the entry point: redirects log lines to the host and initializes the library. Returns `table`, or null if the
-/// library cannot be used.
+/// Body of the entry point: redirects log lines to the host and initializes the library. Returns `table`; null if `host`
+/// is null, or, after the cause was reported to the host, if the initialization failed or panicked.
 ///
 /// # Safety
 /// `host` is null or points to the host's table, which is valid until the process ends.

@@ -7,7 +7,7 @@ pub trait Library: 'static {
     /// Executor types of the library.
     const TYPES: &'static [ExecutorType];
 
-    /// JSON in the note of the library.
+    /// JSON in the [`Note`](super::Note) of the library, which describes its executors.
     fn json() -> &'static [u8];
 
     /// Initializes the library. Called once, after it was loaded.

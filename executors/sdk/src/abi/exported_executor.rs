@@ -55,8 +55,8 @@ struct ReportedMetrics {
     observed: Option<Instant>,
 }
 
-/// The host's functions, and its handle of the executor for their calls. The handle is removed when the executor is
-/// destroyed, because threads of the executor may report health later.
+/// The host's functions, and the handle by which they identify this executor. The handle is removed when the executor is
+/// destroyed, because threads of the executor may still report health afterwards.
 struct HostSite {
     host: &'static FlowrunHost,
     site: Mutex<Option<SitePointer>>,
@@ -159,7 +159,7 @@ unsafe fn read_build(build: &FlowrunBuild, site: &Arc<HostSite>) -> Build {
 }
 
 impl ExportedExecutor {
-    /// Returns the executor, and a function that fills in its properties.
+    /// Returns the executor, and a function that copies its properties into the host's [`FlowrunMade`].
     fn new(
         instance: Instance,
         metrics: Metrics,

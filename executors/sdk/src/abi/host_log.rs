@@ -15,7 +15,7 @@ use super::table::{
 
 static HOST: OnceLock<&'static FlowrunHost> = OnceLock::new();
 
-/// Forwards log lines and panics to the host from now on.
+/// Forwards log lines and panics to the host from now on. Only the first call has an effect.
 pub(super) fn install(host: &'static FlowrunHost) {
     if HOST.set(host).is_err() {
         return;

@@ -9,18 +9,22 @@ use super::status::status;
 use super::table::{FLOWRUN_CANCELLED, FlowrunBytes, FlowrunCall, FlowrunHost};
 use crate::{Cancellation, Documents, ErrorKind, ExecutorError, RequestParameters, protobuf};
 
-/// Messages of up to this size are copied, which is cheaper than keeping and releasing them.
+/// Messages of up to this many bytes are copied, which is cheaper than having the host keep and release them.
 const COPIED_BYTES_MAX: usize = 4096;
 
 /// A call from the host.
 pub(super) struct IncomingCall<'a> {
     host: &'static FlowrunHost,
     call: &'a FlowrunCall,
+    /// Id of the request, as in logs.
     pub(super) request_id: &'a str,
+    /// Endpoint of the request.
     pub(super) endpoint: &'a str,
 }
 
 impl<'a> IncomingCall<'a> {
+    /// Wraps a call of the host; `None` if `call` or the host's table is null.
+    ///
     /// # Safety
     /// `call` is null, or an argument of a function of the plugin that has not returned yet.
     pub(super) unsafe fn new(call: *const FlowrunCall) -> Option<Self> {
@@ -37,6 +41,10 @@ impl<'a> IncomingCall<'a> {
         }
     }
 
+    /// Parses the parameters of the request.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if the host sent no JSON object.
     pub(super) fn parameters(&self) -> Result<RequestParameters, ExecutorError> {
         // SAFETY: valid until the call returns.
         let bytes = unsafe { self.call.parameters.bytes() };
@@ -44,11 +52,11 @@ impl<'a> IncomingCall<'a> {
             return Ok(RequestParameters::new());
         }
         serde_json::from_slice(bytes).map_err(|error| {
-            ExecutorError::new(ErrorKind::Internal, format_args!("the parameters cannot be read: {error}"))
+            ExecutorError::new(ErrorKind::Internal, format_args!("the host sent invalid parameters: {error}"))
         })
     }
 
-    /// Bound of the memory that the documents may occupy.
+    /// Maximum number of bytes that the documents may occupy in memory.
     pub(super) fn bytes_max(&self) -> usize {
         saturated(self.call.bytes_max)
     }
@@ -72,11 +80,13 @@ impl<'a> IncomingCall<'a> {
         (list, documents)
     }
 
+    /// Deadline of the request; `None` for no deadline.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let remaining = self.call.remaining_ns;
         (remaining != u64::MAX).then(|| Instant::now().checked_add(Duration::from_nanos(remaining))).flatten()
     }
 
+    /// Cancellation that polls the host. [`Cancellation::stop_polling`] must be called before the call returns.
     pub(super) fn cancellation(&self) -> Cancellation {
         let (check, call) = (self.host.check, CallPointer(self.call));
         Cancellation::polled(move || {
@@ -94,12 +104,14 @@ impl<'a> IncomingCall<'a> {
         status
     }
 
+    /// Reports to the host that the documents with that id failed.
     pub(super) fn fail_document(&self, id: &str, error: &ExecutorError) {
         let (id, reason) = (FlowrunBytes::of(id.as_bytes()), FlowrunBytes::of(error.message().as_bytes()));
         // SAFETY: as above.
         unsafe { (self.host.fail_document)(self.call, id, status(error.kind()), reason) };
     }
 
+    /// Sends a result besides the documents to the host. `value` is JSON.
     pub(super) fn result(&self, name: &str, value: &str) {
         let (name, value) = (FlowrunBytes::of(name.as_bytes()), FlowrunBytes::of(value.as_bytes()));
         // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! Error kinds as status codes.
+//! Conversion between [`ErrorKind`] and the status codes `FLOWRUN_…` of the C interface.
 
 use super::table::{
     FLOWRUN_CANCELLED, FLOWRUN_EXPIRED, FLOWRUN_INPUT, FLOWRUN_INTERNAL, FLOWRUN_PARAMETER, FLOWRUN_RESOURCE,

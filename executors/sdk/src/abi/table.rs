@@ -11,7 +11,7 @@ pub const FLOWRUN_OK: u32 = 0;
 pub const FLOWRUN_INPUT: u32 = 1;
 /// A parameter has the wrong type or value.
 pub const FLOWRUN_PARAMETER: u32 = 2;
-/// A resource outside the executor failed: a file, a disk, a connection.
+/// A resource failed or is exhausted: a file, a disk, a connection, the memory of the request.
 pub const FLOWRUN_RESOURCE: u32 = 3;
 /// The client cancelled the request.
 pub const FLOWRUN_CANCELLED: u32 = 4;
@@ -112,7 +112,7 @@ pub struct FlowrunBuild {
     pub size: usize,
     /// Functions of the host.
     pub host: *const FlowrunHost,
-    /// Handle of the executor's environment, owned by the host.
+    /// Handle by which the host's functions identify this executor.
     pub site: *mut c_void,
     /// Name of the executor to create.
     pub executor: FlowrunBytes,
@@ -134,7 +134,7 @@ pub struct FlowrunBuild {
     pub threads: u64,
     /// Maximum number of concurrent calls, if `concurrent` is set.
     pub concurrency: u64,
-    /// Number that the replicas of one shard have in common, which may share state.
+    /// Number that is the same for all replicas of one shard, so that they can share state.
     pub shared: u64,
     /// `true` if the flow promised not to change stored data.
     pub read_only: bool,
@@ -158,7 +158,7 @@ pub struct FlowrunMade {
     pub top_k: u64,
 }
 
-/// One call. Valid until `execute` returns.
+/// One call. Valid until `execute` or `close` returns.
 #[repr(C)]
 #[derive(Debug)]
 pub struct FlowrunCall {
@@ -166,7 +166,7 @@ pub struct FlowrunCall {
     pub size: usize,
     /// Functions of the host.
     pub host: *const FlowrunHost,
-    /// Handle of the host.
+    /// Handle of the call, for use by the host alone.
     pub handle: *mut c_void,
     /// Id of the request, as in logs.
     pub request: FlowrunBytes,
@@ -198,12 +198,12 @@ pub struct FlowrunPlugin {
     pub abi_version: u32,
     /// Returns the JSON of the note.
     pub describe: unsafe extern "C" fn() -> FlowrunBytes,
-    /// Creates an executor. Returns a kind of error, after the cause was reported by `refuse`.
+    /// Creates an executor. Returns `FLOWRUN_OK`, or a kind of error after it reported the cause with `refuse`.
     pub create: unsafe extern "C" fn(build: *const FlowrunBuild, made: *mut FlowrunMade) -> u32,
-    /// Executes one call. Returns a kind of error, after the cause was reported by `fail`.
+    /// Executes one call. Returns `FLOWRUN_OK`, or a kind of error after it reported the cause with `fail`.
     pub execute: unsafe extern "C" fn(executor: *mut c_void, call: *const FlowrunCall) -> u32,
-    /// Writes out data that is still in memory. Called once, after the last call, with a call without documents. May be
-    /// null.
+    /// Writes out data that is still in memory. Called once, after the last call, with a call without documents. Returns
+    /// like `execute`. May be null.
     pub close: Option<unsafe extern "C" fn(executor: *mut c_void, call: *const FlowrunCall) -> u32>,
     /// Destroys the executor and frees its memory.
     pub destroy: unsafe extern "C" fn(executor: *mut c_void),

@@ -1,4 +1,4 @@
-//! Documents that are processed in one batch, as encoders do.
+//! [`Call::for_each_batch`]: processing of all documents of a call in one batch, as encoders do it.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,7 @@ use super::Call;
 use crate::{AccessPaths, Document, ErrorKind, ExecutorError};
 
 impl Call<'_> {
-    /// Computes results for all documents on `paths` at once, and stores each in its document.
+    /// Computes results for all documents on `paths` in one call of `compute`, and stores each in its document.
     ///
     /// `compute` receives the documents in order and returns one result for each; `store` puts a result into its document.
     /// An error among the results fails the root of that document alone, and so does growth beyond the
@@ -14,7 +14,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The error of `compute`, which fails the whole call; [`ErrorKind::Internal`] if it returns another number of
-    /// results; and those of [`Call::check`], if the request ended meanwhile.
+    /// results; and those of [`Call::check`], if the request was cancelled or expired meanwhile.
     pub fn for_each_batch<T>(
         &mut self,
         paths: &AccessPaths,

@@ -1,4 +1,4 @@
-//! Failing documents, calls that end early, and typed request parameters.
+//! Tests of failing documents, calls that end early, and typed request parameters.
 
 use std::time::Duration;
 

@@ -81,7 +81,7 @@ impl FieldLookup for Document {
     }
 }
 
-/// Returns whether a name in a filter can refer to a field of documents, if no tag has it.
+/// Returns `true` if a name in a filter refers to a field of documents, provided that no tag has the name.
 pub fn is_document_field(name: &str) -> bool {
     DOCUMENT_FIELDS.contains(&name) || name.split_once(STEP).is_some_and(|(field, _)| field == "scores")
 }

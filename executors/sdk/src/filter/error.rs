@@ -8,11 +8,11 @@ const STEP_CHARACTERS_MAX: usize = 60;
 /// A mistake in a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
-    /// Path to the mistake: keys, and positions in lists.
+    /// Path to the mistake: keys, and positions in lists. Empty if it concerns the whole filter.
     pub path: Vec<String>,
-    /// The cause.
+    /// The cause, as a phrase that follows the path: `must be a list of values`.
     pub reason: String,
-    /// Valid replacements of the last step, if that is the mistake.
+    /// Valid replacements of the last step, if that is the mistake; empty otherwise.
     pub known: Vec<&'static str>,
 }
 

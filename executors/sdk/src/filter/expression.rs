@@ -7,15 +7,16 @@
 //! and        = unary { ("and" | "&&") unary }
 //! unary      = ("not" | "!") unary | "(" or ")" | name test
 //! test       = ("==" | "=" | "!=" | "<>" | "<" | "<=" | ">" | ">=" | "=~") value
-//!            | ["not"] "in" "[" value { "," value } "]" | "exists"
+//!            | ["not"] "in" list | "exists"
+//! list       = "[" [ value { "," value } ] "]" | "(" [ value { "," value } ] ")"
 //! value      = number | "text" | 'text' | "true" | "false"
 //! ```
 //!
-//! In a quoted text, a backslash escapes a quote or a backslash, and is itself before any other character. In a text that is
+//! In a quoted text, a backslash escapes a quote or a backslash; before any other character it is literal. In a text that is
 //! a regular expression, `\\.` is therefore a literal dot as `\.` is, and a literal backslash is `\\\\`.
 //!
-//! A name consists of letters, digits, `_`, `-` and `.`; other names are written in backquotes. Keywords are not
-//! case-sensitive.
+//! A name consists of letters, digits, `_`, `-` and `.`, and does not begin with a digit or `-`; other names are written in
+//! backquotes. Keywords are not case-sensitive.
 
 use serde_json::{Map, Value, json};
 
@@ -59,7 +60,7 @@ impl<'a> Parser<'a> {
         let rest: String = self.rest().chars().take(20).collect();
         let found = if rest.is_empty() { "the end".to_owned() } else { format!("`{rest}`") };
         format!(
-            "has {found} where {expected} should be (byte {}); write such as `scene == \"night\" and t >= 300`",
+            "has {found} where {expected} should be (byte {}); write, for example, `scene == \"night\" and t >= 300`",
             self.position
         )
     }
@@ -333,7 +334,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_written_makes_it_fall(text in "[ab<=>!()\\[\\]`'\"\\\\0-9.,é nota]{0,40}") {
+        fn no_expression_makes_the_parser_panic(text in "[ab<=>!()\\[\\]`'\"\\\\0-9.,é nota]{0,40}") {
             let _ = parse_expression(&text);
         }
     }

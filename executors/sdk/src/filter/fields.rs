@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::tag_path::find_tag;
 use crate::Tags;
 
-/// Value of a field.
+/// Value of a field of the record that a filter is matched against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FieldValue<'a> {
     /// The field is missing or null.
@@ -16,7 +16,7 @@ pub enum FieldValue<'a> {
     Number(f64),
     /// A text.
     Text(&'a str),
-    /// A list. It passes a test if one of its items does, except for its length and its existence.
+    /// A list. It passes a test if one of its items does; tests of length and existence apply to the list itself.
     List(&'a [Value]),
     /// A mapping or another collection, of this length.
     Collection(usize),
@@ -24,7 +24,7 @@ pub enum FieldValue<'a> {
 
 /// A record with named fields that a filter can be matched against.
 pub trait FieldLookup {
-    /// Returns the value of a field.
+    /// Returns the value of the field with that name or path.
     fn field(&self, name: &str) -> FieldValue<'_>;
 
     /// Returns `true` if the field exists.

@@ -10,8 +10,8 @@
 //! A filter is parsed once; matching it against a document cannot fail. A field that is missing, or of another type than
 //! the value that it is compared with, is neither equal nor less nor greater. `$ne`, `$nin` and `$not` are the exact
 //! negation of their counterparts, so that they hold for such a field. A list passes a test if one of its items does, as in
-//! MongoDB: `{"colours": "red"}` matches the colours red and blue, and its negation does not. Numbers are compared in double precision, the
-//! precision of stored tags.
+//! MongoDB: `{"colours": "red"}` matches a document with the colours red and blue, and its negation does not. Numbers are
+//! compared in double precision, the precision of stored tags.
 //!
 //! Differences from AnnLite: an `$or` next to other conditions is one more condition, not an alternative to them; a string
 //! is an expression, which AnnLite took for SQL. Differences from docarray: values of different types are unequal, where

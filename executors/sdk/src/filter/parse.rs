@@ -24,7 +24,8 @@ const OPERATORS: [&str; 13] =
 /// Operators that combine filters.
 const CONNECTIVES: [&str; 3] = ["$and", "$or", "$not"];
 
-/// Validates the name of a field, or a value that it is compared with; returns the cause if it is invalid.
+/// Validates the name of a field (`None`), or the name and a value that the field is compared with. The error is the
+/// cause, as a phrase that follows the path in the filter.
 pub type FieldCheck<'a> = dyn Fn(&str, Option<&Scalar>) -> Result<(), String> + 'a;
 
 impl Filter {
@@ -96,9 +97,8 @@ impl Parser<'_> {
             "$or" => self.filters(value, path).map(Filter::Any),
             "$not" if value.is_array() => Ok(Filter::Not(Box::new(Filter::All(self.filters(value, path)?)))),
             "$not" => Ok(Filter::Not(Box::new(self.filter(value, path)?))),
-            name if name.starts_with('$') => {
-                Err(path.unknown_step("is no operator here; there are names of fields, and", &CONNECTIVES))
-            }
+            name if name.starts_with('$') => Err(path
+                .unknown_step("is not an operator here; write the name of a field, or one of", &CONNECTIVES)),
             field => self.field(field, value, path),
         }
     }
@@ -130,7 +130,7 @@ impl Parser<'_> {
             return self.compare(name, Comparison::Equal, value, path);
         };
         if operators.is_empty() {
-            return Err(path.error(format_args!("says nothing; write one of {}", OPERATORS.join(", "))));
+            return Err(path.error(format_args!("has no operator; write one of {}", OPERATORS.join(", "))));
         }
         let tests = operators.iter().map(|(operator, value)| {
             let path = path.join(operator);
@@ -175,7 +175,7 @@ impl Parser<'_> {
             }
             "$not" if value.is_object() => Ok(Filter::Not(Box::new(self.field(name, value, path)?))),
             "$not" => Err(path.error(format_args!("must be a mapping with one of {}", OPERATORS.join(", ")))),
-            _ => Err(path.unknown_step("is no operator; there are", &OPERATORS)),
+            _ => Err(path.unknown_step("is not an operator; write one of", &OPERATORS)),
         }
     }
 
@@ -221,7 +221,7 @@ impl Parser<'_> {
     fn count(&mut self, conditions: usize, path: &Path) -> Result<(), FilterError> {
         let error = |reason: String| FilterError { path: Vec::new(), reason, known: Vec::new() };
         if path.0.len() > DEPTH_MAX {
-            let reason = format!("has filters in filters deeper than the {DEPTH_MAX} steps allowed");
+            let reason = format!("has filters that are nested deeper than the {DEPTH_MAX} steps allowed");
             return Err(error(reason));
         }
         let remaining = self.remaining.checked_sub(conditions);

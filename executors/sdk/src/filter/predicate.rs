@@ -14,7 +14,7 @@ pub enum Filter {
     All(Vec<Filter>),
     /// Matches if at least one part matches.
     Any(Vec<Filter>),
-    /// Matches if this does not.
+    /// Matches if the inner filter does not.
     Not(Box<Filter>),
     /// Matches if a field passes a test.
     Field {
@@ -84,7 +84,7 @@ impl Filter {
     /// The filter that matches every document.
     pub const MATCH_ALL: Self = Self::All(Vec::new());
 
-    /// Returns the names of the fields that the filter uses.
+    /// Returns the names of the fields that the filter uses, repeated if it uses one several times.
     pub fn field_names(&self) -> Vec<&str> {
         match self {
             Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::field_names).collect(),

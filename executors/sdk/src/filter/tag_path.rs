@@ -13,14 +13,15 @@ pub fn find_tag<'a>(tags: &'a Tags, name: &str) -> Option<&'a Value> {
     value_at(tags, name).or_else(|| value_at(tags, without_tags_prefix(name)?))
 }
 
-/// Names of the tags that a name in a filter can refer to, and whether it refers to the tag itself, not to a value in it.
+/// Names of the tags that a name in a filter can refer to, each with `true` if the name refers to the tag itself, and
+/// `false` if it refers to a value in it.
 pub fn candidate_tags(name: &str) -> impl Iterator<Item = (&str, bool)> {
     let candidates =
         |path| std::iter::once((path, true)).chain(splits(path).map(|(first, _)| (first, false)));
     candidates(name).chain(without_tags_prefix(name).into_iter().flat_map(candidates))
 }
 
-/// The path after `tags__` or `tags.`.
+/// The path after `tags__` or `tags.`; `None` if `name` begins with neither, or nothing follows.
 pub fn without_tags_prefix(name: &str) -> Option<&str> {
     let rest = name.strip_prefix("tags")?;
     SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator)).filter(|rest| !rest.is_empty())

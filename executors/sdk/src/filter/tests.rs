@@ -1,4 +1,4 @@
-//! Operators, errors, and a comparison with a reference implementation.
+//! Tests of operators and errors, and a comparison with a reference implementation.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -61,8 +61,12 @@ fn paths_address_fields_tags_and_nested_values() {
 #[test]
 fn errors_state_the_path_and_the_alternatives() {
     for (filter, place, reason) in [
-        (json!({"text": {"$regx": "a"}}), "text.$regx", "is no operator; there are $eq, "),
-        (json!({"$xor": []}), "$xor", "is no operator here; there are names of fields, and $and, $or, $not"),
+        (json!({"text": {"$regx": "a"}}), "text.$regx", "is not an operator; write one of $eq, "),
+        (
+            json!({"$xor": []}),
+            "$xor",
+            "is not an operator here; write the name of a field, or one of $and, $or, $not",
+        ),
         (json!({"text": {"$regex": "a("}}), "text.$regex", "is not a regular expression: "),
         (
             json!({"text": {"$regex": "(a{1000}){1000}"}}),

@@ -44,7 +44,7 @@ pub fn restrict_files_to(directories: &[PathBuf]) {
     let _ = ROOTS.set(declared(directories));
 }
 
-/// Returns the declared directories, for child processes; `None` if files are not restricted.
+/// Returns the declared directories without links, to pass them to child processes; `None` if files are not restricted.
 pub fn allowed_directories() -> Option<Vec<&'static Path>> {
     Some(ROOTS.get()?.iter().map(|root| root.path.as_path()).collect())
 }
@@ -56,7 +56,7 @@ fn declared(directories: &[PathBuf]) -> Vec<Root> {
 /// Opens a file that documents may refer to.
 ///
 /// # Errors
-/// [`GuardError::Outside`] for other files, and those of opening.
+/// [`GuardError::Outside`] for a file outside the declared directories, and [`GuardError::Io`] if it cannot be opened.
 pub(super) fn open_allowed(path: &Path) -> Result<File, GuardError> {
     match ROOTS.get() {
         None => open_path(path),

@@ -40,10 +40,10 @@ pub enum GuardError {
         .0.display()
     )]
     Outside(PathBuf),
-    /// The scheme of the URI is not supported.
+    /// The scheme of the URI is not supported, or the `file:` URI names another host or a relative path.
     #[error("cannot read `{0}`: only paths, `file:` and `data:` URIs are read")]
     Scheme(String),
-    /// The `data:` URI is malformed.
+    /// The `data:` URI is malformed, for this reason.
     #[error("the `data:` URI is malformed: {0}")]
     Data(String),
 }

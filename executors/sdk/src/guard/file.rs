@@ -1,4 +1,4 @@
-//! Reading of whole files, up to a size.
+//! Reading of whole files, up to a size. Does not confine paths: see [`confine`](super::confine).
 
 use std::fs::File;
 use std::io::Read as _;

@@ -3,13 +3,13 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Variable with the token of flowrun's gateway, which is hidden always.
+/// Variable with the token of flowrun's gateway. It is always hidden.
 pub const TOKEN_VARIABLE: &str = "FLOWRUN_TOKEN";
 
 /// Other hidden variables.
 static HIDDEN: OnceLock<Vec<String>> = OnceLock::new();
 
-/// Hides these variables from child processes that start later. Only the first call has an effect.
+/// Adds variables that [`remove_hidden_variables`] removes, besides [`TOKEN_VARIABLE`]. Only the first call has an effect.
 pub fn hide_variables(names: Vec<String>) {
     let _ = HIDDEN.set(names);
 }

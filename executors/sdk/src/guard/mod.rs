@@ -1,8 +1,9 @@
-//! Reading of untrusted files and URIs, which documents name.
+//! Reading of files and URIs, and protection of the host's files and tokens.
 //!
-//! Everything that is read here is bounded in size, and confined to the directories that the host declared; errors state
-//! the path or URI. `clippy.toml` bans the unbounded functions (such as `std::fs::read`). Decoders have bounds of their own
-//! and live with their formats.
+//! Everything that is read here is bounded in size; errors state the path or URI. URIs, which clients send in documents,
+//! are also confined to the directories that the host declared ([`restrict_files_to`]); [`read_file`] and [`read_text`] read
+//! any path, for files that the operator names. `clippy.toml` bans the unbounded functions (such as `std::fs::read`).
+//! Decoders have bounds of their own and are defined with their formats.
 
 mod binary_format;
 mod confine;

@@ -11,12 +11,12 @@ use super::error::GuardError;
 use super::file;
 use crate::{CallBudget, ExecutorError};
 
-/// Content of a URI.
+/// Location of the content of a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UriContent {
-    /// A local file.
+    /// Path of a local file, which may be relative and may not exist.
     File(PathBuf),
-    /// Bytes in the URI itself.
+    /// Decoded bytes in the URI itself.
     Inline(Bytes),
 }
 

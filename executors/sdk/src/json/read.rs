@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Document, Documents, NamedScore, Tensor};
 
-/// Reason why a JSON value is not a document.
+/// Reason why a JSON value is not a document: the name of a field, and the values that it accepts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` must be {expected}")]
 pub struct JsonError {

@@ -9,7 +9,7 @@ use super::kind::ParameterKind;
 /// One row of a parameter table.
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterField {
-    /// Key under `with:`.
+    /// Key under `with:`, or name of the request parameter.
     pub name: &'static str,
     /// Values that the parameter accepts.
     pub kind: ParameterKind,
@@ -31,7 +31,7 @@ pub enum DefaultValue {
         /// Evaluates the expression.
         value: fn() -> Value,
     },
-    /// The default in the description of an executor that is not compiled into the program: JSON, or a phrase.
+    /// The default in the description of an executor that is not compiled into the program: JSON, or a text for people.
     Text(&'static str),
 }
 

@@ -12,9 +12,9 @@ pub enum ParameterKind {
     Boolean,
     /// An integer within bounds.
     Integer {
-        /// Minimum.
+        /// Minimum, inclusive.
         min: i64,
-        /// Maximum.
+        /// Maximum, inclusive.
         max: u64,
     },
     /// A finite number.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::kind::ParameterKind;
 use crate::AccessPaths;
 
-/// A type of parameters. Implement it for own types; [`choice!`](crate::choice!) implements it for enums.
+/// A type that a parameter can have. Implement it for your own types; [`choice!`](crate::choice!) implements it for enums.
 pub trait Parameter: Sized {
     /// Accepted values, for messages and documentation.
     const KIND: ParameterKind;

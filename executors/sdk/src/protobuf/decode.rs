@@ -15,19 +15,23 @@ const DEPTH_MAX: u32 = 100;
 /// Decodes parts of one message.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
-    /// The whole message, if payloads shall share its memory instead of being copied.
+    /// The whole message if payloads share its memory; `None` if they are copied.
     shared: Option<&'a Bytes>,
     /// Remaining levels of nesting.
     depth: u32,
 }
 
 impl<'a> Decoder<'a> {
-    /// Payloads are copied if `shared` is `None`; otherwise they share its memory, and every part that is decoded has to
-    /// lie in it.
+    /// Creates a decoder. Payloads are copied if `shared` is `None`; otherwise they share its memory, and every slice that is
+    /// decoded has to be a part of it.
     pub(super) fn new(shared: Option<&'a Bytes>) -> Self {
         Self { shared, depth: DEPTH_MAX }
     }
 
+    /// Returns the decoder of a nested message.
+    ///
+    /// # Errors
+    /// [`WireError::TooDeep`] if no level of nesting remains.
     pub(super) fn deeper(self) -> Result<Self, WireError> {
         let depth = self.depth.checked_sub(1).ok_or(WireError::TooDeep)?;
         Ok(Self { depth, ..self })
@@ -37,6 +41,7 @@ impl<'a> Decoder<'a> {
         self.shared.map_or_else(|| Bytes::copy_from_slice(bytes), |whole| whole.slice_ref(bytes))
     }
 
+    /// Decodes a `DocumentArrayProto`.
     pub(super) fn list(self, list: &[u8]) -> Result<Vec<Document>, WireError> {
         let mut documents = Vec::with_capacity(FieldReader::new(list).count_of(1));
         for field in FieldReader::new(list) {
@@ -47,6 +52,7 @@ impl<'a> Decoder<'a> {
         Ok(documents)
     }
 
+    /// Decodes a `DocumentProto`.
     pub(super) fn document(self, message: &[u8]) -> Result<Document, WireError> {
         let mut document = Document::default();
         self.fill(message, &mut document)?;
@@ -155,7 +161,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Decodes key and value of an entry of a map.
+/// Decodes an entry of a map: the key, and the value with `read`. The value is `None` if the entry has none.
 pub(super) fn map_entry<'a, T>(
     message: &'a [u8],
     read: impl Fn(&'a [u8]) -> Result<T, WireError>,
@@ -171,6 +177,7 @@ pub(super) fn map_entry<'a, T>(
     Ok((name, value))
 }
 
+/// Decodes a `NamedScoreProto`.
 pub(super) fn score(message: &[u8]) -> Result<NamedScore, WireError> {
     let mut score = NamedScore::default();
     for field in FieldReader::new(message) {
@@ -195,6 +202,7 @@ pub(super) struct ArrayDecoder<'a> {
 }
 
 impl<'a> ArrayDecoder<'a> {
+    /// Adds an occurrence of the field, as protobuf merges repeated occurrences of a message.
     pub(super) fn merge(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         for field in FieldReader::new(message) {
             match field? {
@@ -219,6 +227,10 @@ impl<'a> ArrayDecoder<'a> {
         Ok(())
     }
 
+    /// Creates the tensor; `None` if the array is sparse or absent.
+    ///
+    /// # Errors
+    /// [`WireError::Tensor`] if the shape and the data type do not match the bytes.
     pub(super) fn finish(self, decoder: Decoder<'_>) -> Result<Option<Tensor>, WireError> {
         if !self.dense {
             return Ok(None);

@@ -86,7 +86,7 @@ impl Encode for Dense<'_> {
     }
 }
 
-/// A JSON object as a `Struct`. Object are sorted by name, so that equal objects have equal encodings.
+/// A JSON object as a `Struct`. Entries are sorted by name, so that equal objects have equal encodings.
 pub(super) struct Object<'a>(pub(super) &'a Map<String, Value>);
 
 impl Encode for Object<'_> {

@@ -111,8 +111,8 @@ pub fn decode_list_within(list: &Bytes, budget: &DecodeBudget<'_>) -> Result<Doc
     Ok(unchecked_list(list.clone(), summary.count, summary.all_have_ids, summary.memory_bytes))
 }
 
-/// Creates a list from a message without validating it. `count`, `all_have_ids` and `memory_bytes` are those of the
-/// documents in it. An invalid message has no documents when it is accessed.
+/// Creates a list from a message without validating it. `count`, `all_have_ids` and `memory_bytes` (zero if unknown) are
+/// those of the documents in it. An invalid message decodes to an empty list when it is accessed.
 pub(crate) fn unchecked_list(
     list: Bytes,
     count: usize,

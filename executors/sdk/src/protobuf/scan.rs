@@ -1,7 +1,8 @@
 //! Validates a list of documents and measures it, without decoding it.
 //!
-//! A list that passes through is never decoded, so it has to be known in advance that it can be, and how much memory
-//! that would take. Accepts exactly the messages that [`Decoder`] accepts, and allocates nothing that grows with them.
+//! A list that no executor reads is never decoded. Its validity, and the memory that decoding would take, must still be
+//! known in advance. The scan accepts exactly the messages that [`Decoder`] accepts, and allocates nothing that grows with
+//! them.
 
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ impl Decoder<'_> {
         Ok(DocumentSummary { documents, has_id, memory_bytes: bytes + shared, shared_bytes: shared })
     }
 
-    /// Returns the size of an object in memory.
+    /// Validates a `Struct`, and returns the bytes of memory that the decoded object would occupy.
     pub(super) fn scan_object(self, message: &[u8]) -> Result<usize, WireError> {
         let mut bytes = 0;
         for field in FieldReader::new(message) {
@@ -123,7 +124,7 @@ impl Decoder<'_> {
         Ok(bytes)
     }
 
-    /// Returns the size of the memory that a value refers to.
+    /// Validates a `Value`, and returns the bytes of memory that the decoded value would refer to.
     fn scan_value(self, message: &[u8]) -> Result<usize, WireError> {
         let mut bytes = 0;
         for field in FieldReader::new(message) {
@@ -147,7 +148,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Returns the size of floats in memory.
+/// Validates a field of floats, packed or single, and returns their bytes of memory.
 fn floats_bytes(field: Field<'_>) -> Result<usize, WireError> {
     match field {
         Field::Bytes(packed) if packed.len().is_multiple_of(4) => Ok(packed.len()),

@@ -32,7 +32,7 @@ const OBJECT_BYTES: usize = 64;
 /// Memory of the record of a document besides its fields: up to four objects; three are entries of the fourth.
 const RECORD_BYTES: usize = 4 * OBJECT_BYTES + 5 * ENTRY_BYTES;
 
-/// Length of the longest name of a kind.
+/// Upper bound of the length of a kind's name, see [`Node::kind`].
 const KIND_NAME_BYTES: usize = 8;
 
 /// Memory of a list of documents, besides them.
@@ -41,6 +41,7 @@ const LIST_BYTES: usize = 256;
 /// Decodes documents of one message.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
+    /// The whole message, whose memory payloads share.
     whole: &'a Bytes,
     budget: &'a DecodeBudget<'a>,
     /// Remaining levels of nesting.
@@ -48,6 +49,7 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
+    /// Creates a decoder of `whole`, which takes the memory of decoded documents from `budget`.
     pub(super) fn new(whole: &'a Bytes, budget: &'a DecodeBudget<'a>) -> Self {
         Self { whole, budget, depth: DEPTH_MAX }
     }

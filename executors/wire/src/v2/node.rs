@@ -1,20 +1,28 @@
-//! Values of the second schema, `NodeProto`, read one level at a time.
+//! Values of docarray's second schema: reads a `NodeProto` of `proto/docarray2.proto` one level at a time. [`decode`] converts
+//! the values.
+//!
+//! [`decode`]: super::decode
 
 use flowrun_sdk::protobuf::{Field, FieldReader, WireError};
+use prost::encoding::decode_varint;
 
 use crate::extra_fields::KIND_NULL;
 
-/// One level of a value.
+/// A value, of which only the outermost level was read.
 pub(super) struct Node<'a> {
-    /// Number and content of the field that is set; `None` for Python's None.
+    /// Number and undecoded content of the field of the `oneof` that is set; `None` for Python's `None`.
     pub(super) content: Option<(u32, Field<'a>)>,
-    /// Python type, if the sender states one.
+    /// Python type of the value, if the sender states one.
     pub(super) r#type: Option<&'a str>,
-    /// The whole message.
+    /// The encoded `NodeProto`.
     pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Node<'a> {
+    /// Reads the outermost level of an encoded `NodeProto`.
+    ///
+    /// # Errors
+    /// [`WireError`] if `bytes` are not a message, or the type is not UTF-8.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut node = Self { content: None, r#type: None, bytes };
         for field in FieldReader::new(bytes) {
@@ -27,7 +35,7 @@ impl<'a> Node<'a> {
         Ok(node)
     }
 
-    /// Kind of a value that JSON can represent.
+    /// Kind of a value that JSON can represent, as in [`ExtraFields::kinds`](crate::ExtraFields::kinds).
     pub(super) fn kind(&self) -> &'static str {
         match self.content {
             Some((1, _)) => "text",
@@ -40,7 +48,11 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Checks that the generated types can decode the whole value, which is nested at most `depth` levels deep.
+    /// Checks the fields of this value and of all values in it, so that the generated types can decode them later.
+    ///
+    /// # Errors
+    /// [`WireError::TooDeep`] if values are nested more than `depth` levels deep; another [`WireError`] if a field is
+    /// malformed.
     pub(super) fn check(&self, depth: u32) -> Result<(), WireError> {
         let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
         for field in FieldReader::new(self.bytes) {
@@ -102,15 +114,22 @@ fn check_array(array: &[u8]) -> Result<(), WireError> {
     Ok(())
 }
 
-/// Checks a shape of any length: it is kept as it is, if it is that of no tensor.
+/// Checks the encoding of a shape, packed or not. Its number of axes is not limited: an array that no tensor can represent
+/// is kept as its message.
 fn check_shape(shape: Field<'_>) -> Result<(), WireError> {
-    match shape.append_axes(&mut Vec::new()) {
-        Err(WireError::Tensor(_)) => Ok(()),
-        checked => checked,
+    match shape {
+        Field::Bytes(mut packed) => {
+            while !packed.is_empty() {
+                decode_varint(&mut packed)?;
+            }
+            Ok(())
+        }
+        Field::Varint(_) => Ok(()),
+        _ => Err(WireError::WrongType),
     }
 }
 
-/// Name and message of an entry of a map.
+/// Key and encoded value of an entry of a protobuf map.
 pub(super) fn entry(message: &[u8]) -> Result<(&str, &[u8]), WireError> {
     let (mut name, mut value) = ("", &[][..]);
     for field in FieldReader::new(message) {

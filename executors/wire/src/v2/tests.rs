@@ -1,4 +1,4 @@
-//! Round trips of documents in the second schema.
+//! Tests of documents in the second schema: round trips, JSON, malformed messages.
 
 use std::collections::BTreeMap;
 
@@ -76,6 +76,21 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode_documents(bytes.into(), &DecodeBudget::unbounded());
     }
+}
+
+#[test]
+fn a_malformed_shape_is_an_error_after_any_number_of_axes() {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8][..], content].concat();
+    let decode = |last_axis: u8| {
+        // The field `x` is an array with a packed shape of 34 axes.
+        let shape = [&[1_u8; 33][..], &[last_axis]].concat();
+        let node = field(6, &field(1, &field(2, &shape)));
+        let message = Bytes::from(field(1, &[field(1, b"x"), field(2, &node)].concat()));
+        decode_document(&message, &DecodeBudget::unbounded())
+    };
+    assert!(decode(1).is_ok());
+    // The last byte announces another one.
+    assert!(decode(0x80).is_err());
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn has_end_marker(mut bytes: &[u8]) -> bool {
             marker::END_OF_IMAGE => return true,
             marker::FILL => continue,
             marker::STUFFING if in_scan => continue,
-            // Markers without a segment; every other marker is followed by the length of their segment.
+            // Markers without a segment; every other marker is followed by the length of its segment.
             marker::START_OF_IMAGE | marker::RESTART_0..=marker::RESTART_7 => {
                 bytes = rest.get(1..).unwrap_or_default();
             }

@@ -19,7 +19,7 @@ mod marker {
     pub(super) const APPLICATION_14: u8 = 0xee;
 }
 
-/// Sampling factors of a component: its samples per MCU, horizontally and vertically.
+/// A colour component: its id, and its sampling factors (blocks per MCU, horizontally and vertically).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component {
     pub(super) id: u8,
@@ -30,11 +30,14 @@ pub(super) struct Component {
 /// The header of a JPEG.
 #[derive(Debug, Default)]
 pub(super) struct Header<'a> {
-    /// Number of the start-of-frame marker: the coding process.
+    /// Number of the start-of-frame marker, which is the coding process: 0 baseline, 1 extended, 2 progressive; all other
+    /// processes are unsupported.
     process: u8,
     /// Bits per sample.
     precision: u8,
+    /// Width in pixels.
     pub(super) width: u16,
+    /// Height in pixels; 0 if the file states it after the first scan.
     pub(super) height: u16,
     pub(super) components: Vec<Component>,
     /// Number of components in the first scan.
@@ -57,7 +60,8 @@ pub(super) enum Layout {
     /// For `jpeg-decoder`: a sequential file whose components are in separate scans, a component with a larger sampling
     /// factor than the first component, or a sampling factor of 3.
     Uncommon,
-    /// A feature that no decoder has.
+    /// A feature that neither decoder has; its name completes the message of
+    /// [`DecodeError::Unsupported`](crate::decode::DecodeError::Unsupported).
     Unsupported(String),
 }
 

@@ -20,7 +20,10 @@ use super::limits::PIXELS_MAX;
 use end_marker::is_complete;
 use header::{Header, Layout};
 
-/// Decodes a JPEG.
+/// Decodes a JPEG. Above [`PIXELS_MAX`] pixels, the image has half the width and height of the file.
+///
+/// # Errors
+/// When the file is truncated or damaged, uses an unsupported feature, or exceeds the bounds on its size.
 pub(super) fn decode(bytes: &[u8], exif: ExifOrientation) -> Result<RgbImage, DecodeError> {
     // The decoders fill missing pixels with grey and report no error.
     if !is_complete(bytes) {

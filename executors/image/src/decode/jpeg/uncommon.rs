@@ -11,7 +11,11 @@ use crate::decode::format::Format;
 use crate::decode::limits::{JPEG_PIXELS_MAX, is_within};
 
 /// Decodes a file of [`Layout::Uncommon`](super::Layout::Uncommon), or one of [`Layout::Common`](super::Layout::Common)
-/// with more than `pixels_max` pixels. Such a file is decoded at half its width and height, rounded up.
+/// with more than `pixels_max` pixels. Any file with more than `pixels_max` pixels is decoded at half its width and height,
+/// rounded up. The EXIF orientation is not applied.
+///
+/// # Errors
+/// When the file has more than [`JPEG_PIXELS_MAX`] pixels, is damaged, or uses an unsupported feature.
 pub(super) fn decode(bytes: &[u8], header: &Header<'_>, pixels_max: u64) -> Result<RgbImage, DecodeError> {
     let size = (u32::from(header.width), u32::from(header.height));
     DecodeError::check_size(size.0, size.1, JPEG_PIXELS_MAX)?;

@@ -33,16 +33,20 @@ impl std::fmt::Debug for Entry {
     }
 }
 
+/// State of an index: in memory, or only on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryState {
+    /// Only on disk.
     Evicted,
     /// Being loaded or evicted by another thread.
     InTransition,
+    /// In memory.
     Loaded,
 }
 
 /// Next action of a caller that wants to pin an index.
 pub(super) enum NextAction {
+    /// None: the index is in memory and pinned.
     Pinned,
     /// Load the index; its entry is pinned and reserved.
     Load,
@@ -51,6 +55,7 @@ pub(super) enum NextAction {
 }
 
 impl Entries {
+    /// Adds the entry of an index of `bytes` bytes that is evicted.
     pub(super) fn add(&mut self, index: &Arc<dyn CachedIndex>, bytes: u64) {
         self.entries.retain(|entry| entry.index.strong_count() > 0);
         self.entries.push(Entry {
@@ -162,6 +167,7 @@ impl Entries {
         loaded.map(|entry| entry.pins += 1).is_some()
     }
 
+    /// Releases a pin. `bytes` is the present size of the index.
     pub(super) fn unpin(&mut self, index: &dyn CachedIndex, purpose: Purpose, bytes: u64) {
         if let Some(entry) = self.entry(index) {
             (entry.pins, entry.bytes) = (entry.pins.saturating_sub(1), bytes);
@@ -177,6 +183,7 @@ impl Entries {
         }
     }
 
+    /// Records the end of loading or eviction. `bytes` is the present size of the index.
     pub(super) fn end_transition(&mut self, index: &dyn CachedIndex, state: EntryState, bytes: u64) {
         if let Some(entry) = self.entry(index) {
             (entry.state, entry.bytes) = (state, bytes);

@@ -55,7 +55,8 @@ impl IndexCache {
         self.entries.lock().add(index, bytes);
     }
 
-    /// Pins an index: it is in memory, and is not evicted until the returned pin is dropped.
+    /// Pins an index, after loading it if necessary: it is not evicted until the returned pin is dropped. Waits while the
+    /// cache is full of pinned indexes.
     ///
     /// # Errors
     /// When vectors cannot be read, or those of `check` while this waits.

@@ -76,6 +76,7 @@ impl<T> OrderedMutex<T> {
         Self { rank, mutex: Mutex::new(value) }
     }
 
+    /// Waits for the mutex. Panics in a debug build if that violates the lock order.
     pub(super) fn lock(&self) -> OrderedMutexGuard<'_, T> {
         Held::check(self.rank, false);
         Ranked::new(self.rank, self.mutex.lock())
@@ -86,6 +87,7 @@ impl<T> OrderedMutex<T> {
         self.mutex.try_lock().map(|guard| Ranked::new(self.rank, guard))
     }
 
+    /// Returns whether a thread holds the mutex.
     pub(super) fn is_locked(&self) -> bool {
         self.mutex.is_locked()
     }
@@ -121,6 +123,7 @@ impl<T> OrderedRwLock<T> {
         self.lock.try_read().map(|guard| Ranked::new(self.rank, guard))
     }
 
+    /// Waits to acquire the lock for writing. Panics in a debug build if that violates the lock order.
     pub(super) fn write(&self) -> OrderedWriteGuard<'_, T> {
         Held::check(self.rank, false);
         Ranked::new(self.rank, self.lock.write())

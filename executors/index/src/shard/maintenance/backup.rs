@@ -2,7 +2,7 @@
 //!
 //! A backup is complete or absent: it is written under a temporary name and renamed once it is on disk. Restoring
 //! copies it into a new generation, which becomes the current one as after clearing; the backup stays. Searches
-//! continue while a backup is written, and wait while one is restored.
+//! continue meanwhile; writes continue while a backup is written, and wait while one is restored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,11 @@ pub(crate) struct BackupName {
 }
 
 impl BackupName {
+    /// Checks the name in the request parameter `parameter`.
+    ///
     /// # Errors
-    /// [`flowrun_sdk::ErrorKind::Parameter`] when the name is anything but letters, digits, `-` and `_`.
+    /// [`flowrun_sdk::ErrorKind::Parameter`] when it is empty or too long, or has characters other than letters, digits, `-`
+    /// and `_`.
     pub(crate) fn new(parameter: &'static str, name: String) -> Result<Self, ExecutorError> {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_safe) {

@@ -1,4 +1,4 @@
-//! Removing everything from a shard: an empty generation replaces the current one.
+//! Removing all documents from a shard: an empty generation replaces the current one. Backups stay.
 
 use super::maintenance_lock::Maintenance;
 use crate::shard::shard_core::Shard;
@@ -6,7 +6,10 @@ use crate::shard::state::GenerationState;
 use crate::storage::{Manifest, StorageError};
 
 impl Shard {
-    /// Removes all documents.
+    /// Removes all documents, durably.
+    ///
+    /// # Errors
+    /// When writes are rejected, or the empty generation cannot be created.
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
         self.urgent_maintenance().clear()
     }

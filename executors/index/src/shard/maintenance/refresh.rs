@@ -1,8 +1,8 @@
 //! Refreshing a read-only shard while another process writes to it.
 //!
-//! The shard is opened as it is at one moment, and again when the files have changed: all writes since become visible at
-//! once, as a commit does in the writer process. The index stays and is given the new rows as long as the generation is
-//! the same.
+//! A checkpoint of the shard is opened, and another when the files have changed: all writes since then become visible
+//! together, like a commit in the writer process. As long as the generation is the same, the index stays in memory, and the
+//! new rows are added to it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,17 +18,19 @@ use crate::shard::storage_version::StorageVersion;
 use crate::shard::vectors::VectorIndex;
 use crate::storage::{Manifest, StorageError};
 
-/// Shortest interval between two looks for new writes.
+/// Shortest interval between two checks for new writes.
 const REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// The interval is at least this many times the duration of the last refresh.
 const REST_FACTOR: u32 = 10;
-/// Consecutive looks that may find no index before that is reported as a failure.
+/// Consecutive checks that may find no index before that is reported as a failure.
 const ABSENCES_MAX: usize = 5;
 
-/// Result of a look for new writes.
+/// Result of a check for new writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shard) enum Refreshed {
+    /// There are none.
     Unchanged,
+    /// New writes became visible.
     Changed,
     /// No index is there, or one generation is replacing another.
     Absent,
@@ -64,7 +66,7 @@ impl FailureReport {
 }
 
 impl Shard {
-    /// Starts the task that looks for writes of another process, if the shard is read-only. `changed` is called when new
+    /// Starts the task that checks for writes of another process, if the shard is read-only. `changed` is called when new
     /// writes became visible.
     pub(in crate::shard) fn start_refreshing(
         shard: &Arc<Self>,
@@ -85,7 +87,7 @@ impl Shard {
         }))
     }
 
-    /// Makes writes of another process visible.
+    /// Makes writes of another process visible, if there are new ones.
     pub(in crate::shard) fn refresh(&self) -> Result<Refreshed, StorageError> {
         let mut refreshed = self.refreshed.lock();
         let Some(version) = StorageVersion::read(&self.layout)? else { return Ok(Refreshed::Absent) };

@@ -1,4 +1,4 @@
-//! Syncing writes that were acknowledged before (`fsync: interval`).
+//! Syncing acknowledged writes, in intervals (`fsync: interval`) and when the shard is closed.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Shard {
         self.state().sync()
     }
 
-    /// Syncs the last writes when the shard is closed, and records that none is missing. A failure is logged.
+    /// Syncs the last writes when the shard is closed, and records that all are synced. A failure is logged.
     pub(in crate::shard) fn sync_at_close(&self) {
         if self.settings.read_only {
             return;

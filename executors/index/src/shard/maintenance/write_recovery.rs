@@ -1,4 +1,4 @@
-//! Rejected writes: their report, and their end once a full disk has space again.
+//! Reports that writes are rejected, and accepts them again once a full disk has space.
 //!
 //! After a failed write the contents of the files are unknown, so the shard rejects writes. A restart would open the files again
 //! and repair what the failed write left; this does the same in a running flow, where lack of space was the cause. A
@@ -70,7 +70,7 @@ impl Shard {
             // Nothing is left behind when the process is killed.
             fs::remove_file(&path)?;
             match fallocate(&file, FallocateFlags::empty(), 0, SPACE_BYTES_MIN) {
-                // The next write shows it.
+                // The file system cannot reserve space: the next write shows whether there is some.
                 Err(Errno::OPNOTSUPP) => Ok(()),
                 reserved => reserved.map_err(io::Error::from),
             }

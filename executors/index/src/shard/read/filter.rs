@@ -1,8 +1,8 @@
 //! Documents that match a filter.
 //!
 //! Tags of the configured `columns` are in memory once a search filters by them (see [`TagColumns`]). For other tags,
-//! and to list documents, every stored document is evaluated, reading only its tags: in storage order, which is
-//! fastest, or in id order where the first ones suffice.
+//! and to list documents, every stored document is evaluated: in storage order, which is fastest, or in id order where
+//! the first ones suffice. Only its tags are decoded, unless the filter names other fields.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -208,7 +208,7 @@ impl FirstDocuments<'_> {
         if self.page.order_by.is_none() {
             return self.documents.len() < self.end();
         }
-        // Cut now and then rather than each time, so that the work stays proportional.
+        // Cut only when twice as many as needed are held, so that the work stays linear.
         if self.documents.len() >= self.end().saturating_mul(2).max(DOCUMENTS_PER_CHECK) {
             self.cut();
         }

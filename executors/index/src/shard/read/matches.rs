@@ -22,6 +22,7 @@ const IDS_PER_CHECK: usize = 4096;
 /// A stored document and its distance to the query.
 #[derive(Debug)]
 pub(crate) struct Match {
+    /// Exact distance under the metric of the index.
     pub(crate) distance: f32,
     pub(crate) document: Document,
 }

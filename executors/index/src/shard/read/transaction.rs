@@ -13,7 +13,9 @@ use crate::storage::StorageError;
 /// replaces the current one.
 pub(crate) struct ReadTransaction<'a> {
     pub(super) shard: &'a Shard,
+    /// The current generation, locked against replacement.
     pub(super) state: OrderedReadGuard<'a, GenerationState>,
+    /// The contents that all reads see.
     pub(super) view: Arc<View>,
 }
 
@@ -28,12 +30,12 @@ impl Shard {
 }
 
 impl ReadTransaction<'_> {
-    /// The stored document of this id.
+    /// The stored document of this id; `None` when there is none.
     pub(crate) fn document(&self, id: &str) -> Result<Option<Document>, StorageError> {
         self.view.table.document(id)
     }
 
-    /// The stored vector of a document, as it was rounded to the element type.
+    /// The stored vector of a document, rounded to the element type; `None` when the document is not stored or has none.
     pub(crate) fn vector(&self, id: &str) -> Result<Option<Vec<f32>>, StorageError> {
         let Some((vectors, row)) = self.state.vectors.as_ref().zip(self.view.table.row_of_id(id)?) else {
             return Ok(None);

@@ -23,7 +23,7 @@ use crate::storage::StorageError;
 const MARGIN: usize = 16;
 /// Candidates per match of an index that stores codes instead of whole vectors.
 const OVERSAMPLING: usize = 10;
-/// Largest number of candidates that a request may demand.
+/// Largest value of `rerank`, and of a request's `n_probe` and `ef_search`.
 pub(crate) const RERANK_MAX: usize = 100_000;
 /// Bound on the multiplication of candidates where most rows have tombstones: beyond it, comparing the live rows is
 /// faster.
@@ -45,6 +45,7 @@ pub(super) struct VectorSearch<'a> {
     pub(super) view: &'a View,
     /// Live rows that match the filter; `None` without a filter.
     pub(super) filtered: Option<&'a RowSet>,
+    /// Search parameters of the request; unset ones are those of the index.
     pub(super) tuning: Tuning,
 }
 
@@ -85,8 +86,8 @@ impl VectorSearch<'_> {
         self.filtered.is_some_and(|filtered| filtered.len() <= rows_max)
     }
 
-    /// The row selector that FAISS is given. An exact index computes many distances at a time only without a
-    /// selector, so it gets none for tombstones.
+    /// The row selector that is passed to FAISS; `None` for all rows. An exact index computes many distances at a time only
+    /// without a selector, so tombstones alone do not set one.
     fn selected(&self, served: &ServedIndex) -> Option<RowFilter<'_>> {
         let kind = served.index.index_type();
         match self.filtered {

@@ -1,4 +1,4 @@
-//! Centroids of the vectors of a shard: the host uses them to route a query to the nearest shards.
+//! Centroids of the vectors of a shard, by which the host (flowrun's runtime) routes a query to the nearest shards.
 //!
 //! Computed by k-means from a sample of the rows, and again whenever the number of rows has doubled. They are not on
 //! disk.
@@ -12,7 +12,7 @@ use crate::storage::StorageError;
 
 /// Largest number of centroids of a shard.
 const CENTROIDS_MAX: usize = 16;
-/// Size of the sample.
+/// Largest number of rows in the sample.
 const ROWS_MAX: u64 = 2048;
 /// Number of k-means iterations.
 const ITERATIONS: usize = 3;

@@ -92,13 +92,13 @@ impl ExpirySchedule {
         ids
     }
 
-    /// Time until the next document is due.
+    /// Time until the next document is due; zero if it is overdue, `None` if no document expires.
     pub(in crate::shard) fn time_until_due(&self, now: Time) -> Option<Duration> {
         self.due.lock().ordered.first().map(|(time, _)| Duration::from_millis(time.saturating_sub(now)))
     }
 }
 
-/// The wall time.
+/// The current wall time.
 pub(in crate::shard) fn now() -> Time {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)

@@ -26,10 +26,11 @@ pub(in crate::shard) struct GenerationState {
     pub(in crate::shard) vectors: Option<Arc<VectorIndex>>,
     /// The committed view, replaced as a whole once a write is durable.
     view: OrderedRwLock<Arc<View>>,
+    /// Sync status of the files.
     pub(in crate::shard) durability: OrderedMutex<Durability>,
-    /// Tag statistics, once the host has requested them. Widened before a new document becomes visible.
+    /// Tag statistics; `None` until the host (flowrun's runtime) requests them. Widened before a new document becomes visible.
     pub(in crate::shard) tag_stats: OrderedRwLock<Option<TagStats>>,
-    /// Centroids of the vectors, once the host has requested them.
+    /// Centroids of the vectors; `None` until the host requests them.
     pub(in crate::shard) centroids: OrderedRwLock<Option<Centroids>>,
     /// Expiry times of the documents, if the shard has an expiry tag and is not read-only.
     pub(in crate::shard) expiry: Option<ExpirySchedule>,
@@ -39,7 +40,7 @@ pub(in crate::shard) struct GenerationState {
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct WriteFailure {
     reason: String,
-    /// Space was lacking: writes are accepted again when there is some, see `maintenance::write_recovery`.
+    /// Disk space was lacking: writes are accepted again when there is some, see `maintenance::write_recovery`.
     is_transient: bool,
 }
 
@@ -171,7 +172,7 @@ impl GenerationState {
         self.sync_files().inspect_err(|error| self.reject_writes(error))
     }
 
-    /// Records at an orderly end that all acknowledged writes are stored, unless a write has failed.
+    /// Records at an orderly end that all acknowledged writes are synced, unless a write has failed.
     pub(in crate::shard) fn close(&self) -> Result<(), StorageError> {
         if self.durability.lock().write_failure.is_some() { Ok(()) } else { self.table.close() }
     }

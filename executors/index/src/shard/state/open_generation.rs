@@ -10,9 +10,11 @@ use crate::storage::{
 
 /// The opened documents of a generation.
 pub(super) struct OpenGeneration {
+    /// The manifest, which states that the documents were created.
     pub(super) manifest: Manifest,
     pub(super) table: Table,
     pub(super) counters: Counters,
+    /// Rows with tombstones.
     pub(super) tombstones: RowSet,
 }
 

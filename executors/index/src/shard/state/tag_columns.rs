@@ -99,13 +99,13 @@ impl TagColumns {
         text
     }
 
-    /// Returns whether the columns contain all tags of a filter. They have no fields of documents.
+    /// Returns whether columns of these names suffice for a filter: it uses no other tags, and no fields of documents.
     pub(in crate::shard) fn covers(names: &[String], filter: &Filter) -> bool {
         let is_column = |name: &str| names.iter().any(|column| column == name);
         filter.field_names().into_iter().all(|name| is_column(name) && !is_document_field(name))
     }
 
-    /// The live rows that match a filter.
+    /// The rows below `rows` without tombstones that match a filter.
     pub(in crate::shard) fn matching_rows(
         &self,
         filter: &Filter,

@@ -12,17 +12,18 @@ use crate::storage::{Counters, StorageError, Table, TableReader};
 /// Number of filters whose matching rows are cached: enough for the flows that search concurrently.
 const CACHED_FILTERS_MAX: usize = 8;
 
-/// Size of a filter that is cached. A client can send lists of any length in a filter.
+/// Largest size in bytes of a filter that is cached. A client can send lists of any length in a filter.
 const CACHED_FILTER_BYTES_MAX: usize = 64 << 10;
 
 /// Committed contents at one moment.
 #[derive(Debug)]
 pub(in crate::shard) struct View {
+    /// A snapshot of the documents.
     pub(in crate::shard) table: TableReader,
     pub(in crate::shard) counters: Counters,
     /// Rows of replaced and deleted documents.
     pub(in crate::shard) tombstones: Arc<RowSet>,
-    /// Tags in memory, once a filter has used one of them.
+    /// Tags in memory; `None` until a filter uses one of them.
     pub(in crate::shard) tag_columns: Option<Arc<TagColumns>>,
     /// Recent filters and the rows that match them, most recent first.
     filter_cache: OrderedMutex<Vec<(Filter, Arc<RowSet>)>>,

@@ -113,14 +113,14 @@ impl VectorIndex {
             _ if self.is_retired() => Ok(()),
             Ok(built) => self.adopt(built, live),
             Err(error) => {
-                warn(kind, &error, "training failed; the present index keeps answering");
+                warn(kind, &error, "training failed; the current index stays in use");
                 self.build.lock().failed_types.push(kind.clone());
                 Ok(())
             }
         }
     }
 
-    /// A trained index of the rows up to `rows`.
+    /// Trains an index and fills it with the first `rows` rows.
     fn train_and_fill(
         &self,
         kind: &IndexType,

@@ -9,7 +9,7 @@ pub(in crate::shard) struct BuildState {
     pub(super) failed_types: Vec<IndexType>,
     /// Number of live rows when the served index was built.
     pub(super) built_for: u64,
-    /// A thread is building an index; at most one does.
+    /// A thread is building an index; at most one at a time does.
     pub(super) is_building: bool,
     /// The served index rejected rows and receives no more rows.
     pub(super) rejects_rows: bool,

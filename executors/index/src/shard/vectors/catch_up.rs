@@ -1,6 +1,7 @@
 //! Adding committed rows to the served index.
 //!
-//! Committed rows never change, hence they are read without any lock. Rows that FAISS rejects are searched without it.
+//! Committed rows never change, hence they are read without any lock. Rows that FAISS rejects are compared one by one in
+//! searches.
 
 use std::ops::Range;
 
@@ -12,14 +13,14 @@ use crate::ann::{AnnError, AnnIndex, CentroidGroups, IndexType, push_faiss_vecto
 use crate::metric::norm;
 use crate::storage::StorageError;
 
-/// Bytes of vectors passed to FAISS at once.
+/// Bytes of vectors per call of FAISS.
 const BLOCK_BYTES: usize = 8 << 20;
-/// Rows added to a graph before searches get their turn: some milliseconds.
+/// Rows added to a graph under one write lock, for which searches wait some milliseconds.
 const ROWS_PER_TURN: usize = 8;
 
 impl VectorIndex {
-    /// Index work of the writer after a commit: short, unless more than `missing_max` rows are missing, which searches
-    /// would notice.
+    /// Index work of the writer after a commit: short, unless the index lacks more than `missing_max` rows, which would make
+    /// searches slow.
     pub(in crate::shard) fn update(&self, missing_max: u64) -> Result<(), StorageError> {
         self.build_if_small()?;
         if self.served.read().index.index_type().is_exact() || self.missing_rows() > missing_max {
@@ -122,7 +123,7 @@ impl VectorIndex {
         }
     }
 
-    /// Reads rows in the form that FAISS is given, and the norm of the longest.
+    /// Reads rows in the form that is passed to FAISS, and the norm of the longest.
     fn read_native(&self, rows: Range<u64>) -> Result<(Vec<f32>, f64), StorageError> {
         let (mut block, mut norm_max) = (Vec::new(), 0.0_f64);
         self.file.read(rows, |_, vector| {
@@ -134,6 +135,7 @@ impl VectorIndex {
     }
 }
 
+/// Logs an error of FAISS with an index of this type, and its consequence.
 pub(super) fn warn(kind: &IndexType, error: &AnnError, consequence: &str) {
     tracing::warn!(index = kind.text(), %error, "{consequence}");
 }

@@ -15,11 +15,12 @@ use crate::storage::StorageError;
 const SYNC_CATCH_UP_ROWS_MAX: u64 = 10_000;
 
 impl VectorIndex {
-    /// Removes an index file that cannot be used. If it were kept, it might pass for valid once there are more rows.
+    /// Removes an index file that cannot be used, unless the shard is read-only. If it were kept, it might pass for valid once
+    /// there are more rows.
     pub(super) fn remove_unusable_file(&self) -> Result<(), StorageError> {
         tracing::warn!(
             path = %self.index_path.display(),
-            "the index file is damaged or has other settings; the index is rebuilt"
+            "the index file is damaged, was built with other settings or covers uncommitted rows; the index is rebuilt"
         );
         if self.is_read_only {
             return Ok(());
@@ -32,7 +33,7 @@ impl VectorIndex {
         }
     }
 
-    /// Loads the index into memory if it is evicted.
+    /// Loads the index into memory if it is evicted, and adds missing rows if that takes at most a few seconds.
     pub(in crate::shard) fn load(&self) -> Result<(), StorageError> {
         if self.is_evicted() {
             let (is_exact, loaded) = {
@@ -53,7 +54,8 @@ impl VectorIndex {
         self.catch_up_after_opening()
     }
 
-    /// Saves the index and releases its memory; returns whether it is evicted. No search uses it meanwhile.
+    /// Saves the index and releases its memory. Returns false if it stays in memory because it could not be saved, or, in a
+    /// read-only shard, because the writer has not saved it. The caller ensures that no search uses it meanwhile.
     pub(in crate::shard) fn evict(&self) -> bool {
         self.save();
         let _build = self.build.lock();
@@ -68,8 +70,8 @@ impl VectorIndex {
         rows_on_disk.map(|rows| self.release_memory(rows)).is_some()
     }
 
-    /// Number of rows that the index file of the writing process covers, for a read-only shard; rows beyond are added
-    /// again after loading.
+    /// Number of rows that the index file of the writing process covers, for a read-only shard; later rows are added again
+    /// after loading. `None` for a shard that may be written, and without a usable file.
     fn rows_saved_by_writer(&self, index: &AnnIndex) -> Option<u64> {
         let (kind, dimension) = (index.index_type(), self.file.dimension());
         let saved = self.is_read_only.then(|| {
@@ -94,11 +96,11 @@ impl VectorIndex {
         let mut served = self.served.write();
         (served.norm_max, served.grouped) = (0.0, None);
         if let Err(error) = served.index.evict(rows) {
-            tracing::warn!(%error, "an evicted index could not be released and stays in memory");
+            tracing::warn!(%error, "the index could not be evicted and stays in memory");
         }
     }
 
-    /// Returns whether the index is only on disk.
+    /// Returns whether the index is not in memory.
     pub(in crate::shard) fn is_evicted(&self) -> bool {
         self.served.read().index.is_evicted()
     }
@@ -114,7 +116,8 @@ impl VectorIndex {
         Ok(())
     }
 
-    /// Catches up, if that is fast, and saves the index, so that the next start has little to do. Failures are logged.
+    /// Adds missing rows, if they are few, and saves the index, so that the next start has little to do. Failures are logged.
+    /// Has no effect on a read-only shard.
     pub(in crate::shard) fn finish(&self) {
         if self.is_read_only {
             return;
@@ -122,12 +125,13 @@ impl VectorIndex {
         if self.missing_rows() <= SYNC_CATCH_UP_ROWS_MAX
             && let Err(error) = self.catch_up()
         {
-            tracing::warn!(%error, "the index could not catch up; it does at the next start");
+            let path = self.index_path.display();
+            tracing::warn!(%path, %error, "missing rows could not be added to the index; the next start adds them");
         }
         self.save();
     }
 
-    /// Saves the index if that saves work at the next start. Failures are logged.
+    /// Saves the index if its file lacks rows. Failures are logged.
     pub(super) fn save(&self) {
         // No rows are added meanwhile: a thread waiting to write would block new searches.
         let _build = self.build.lock();
@@ -141,7 +145,7 @@ impl VectorIndex {
                 self.served.write().index.mark_saved(saved);
             }
             Err(error) => {
-                tracing::warn!(%error, "the index could not be saved; it is rebuilt at the next start")
+                tracing::warn!(%error, "the index could not be saved; the next start adds the unsaved rows again")
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::ann::{AnnError, AnnIndex, CentroidGroups, StagedRows};
 #[derive(Debug)]
 pub(in crate::shard) struct ServedIndex {
     pub(in crate::shard) index: AnnIndex,
-    /// Norm of the longest vector added since the index was opened. Only the error bounds of an exact index need it, and
-    /// an exact index is given all vectors when it is opened.
+    /// Norm of the longest vector added since the index was opened. Only the error bounds of an exact index need it, and all
+    /// vectors are added to an exact index when it is opened.
     pub(in crate::shard) norm_max: f64,
     /// Accelerates the assignment of rows to inverted lists while many rows are added.
     pub(super) grouped: Option<CentroidGroups>,

@@ -16,7 +16,9 @@ use crate::storage::{Counters, Layout, Manifest, StorageError, VectorFile};
 pub(in crate::shard) struct VectorIndex {
     pub(in crate::shard) metric: Metric,
     pub(in crate::shard) file: VectorFile,
+    /// Bounds exact distances by values of FAISS.
     pub(in crate::shard) distance_bound: DistanceBound,
+    /// The index that answers searches.
     pub(in crate::shard) served: OrderedRwLock<ServedIndex>,
     /// Held to add rows to the served index or to replace it.
     pub(in crate::shard) build: OrderedMutex<BuildState>,
@@ -26,17 +28,21 @@ pub(in crate::shard) struct VectorIndex {
     live: AtomicU64,
     /// Set once the shard is being closed or another generation has replaced this one: work on the index stops soon.
     is_retired: AtomicBool,
+    /// Configured index type.
     pub(super) choice: IndexChoice,
+    /// Default search and build parameters.
     pub(in crate::shard) tuning: Tuning,
     /// Number of threads that FAISS may use.
     pub(super) threads: usize,
+    /// Path of the file of the index.
     pub(super) index_path: PathBuf,
     /// The file of the index belongs to another process.
     pub(super) is_read_only: bool,
 }
 
 impl VectorIndex {
-    /// Opens the vectors of a generation, or creates an empty file when no vector was ever acknowledged.
+    /// Opens the vectors of a generation with `live` rows without tombstones, or creates an empty file when no vector was ever
+    /// acknowledged. The index is loaded, unless an index cache does that later.
     pub(in crate::shard) fn open(
         layout: &Layout,
         manifest: &Manifest,
@@ -114,6 +120,7 @@ impl VectorIndex {
         rows_max(self.is_read_only, self.committed_rows())
     }
 
+    /// Returns whether vectors can be added to the served index.
     pub(in crate::shard) fn is_trained(&self) -> bool {
         self.served.read().index.is_trained()
     }
@@ -123,6 +130,7 @@ impl VectorIndex {
         self.is_retired.swap(true, Ordering::AcqRel)
     }
 
+    /// Returns whether work on the index is to stop.
     pub(in crate::shard) fn is_retired(&self) -> bool {
         self.is_retired.load(Ordering::Acquire)
     }

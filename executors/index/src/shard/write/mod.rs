@@ -1,7 +1,7 @@
 //! Writing to a shard: one writer at a time.
 //!
-//! A write is acknowledged once it is on disk: vectors first, then, in one atomic commit, the documents that refer to them.
-//! It becomes visible after that.
+//! A write goes to disk, vectors first, then, in one atomic commit, the documents that refer to them; whether it is synced
+//! depends on the parameter `fsync`. Then it becomes visible, and is acknowledged.
 
 mod writer;
 

@@ -118,7 +118,8 @@ impl Writer<'_> {
         state.update_centroids()
     }
 
-    /// Makes a state the visible one after committing its vectors, and returns the old one like [`Writer::replace_state`].
+    /// Makes a state the visible one, after updating the row counts of its vector index; returns the old one like
+    /// [`Writer::replace_state`].
     pub(in crate::shard) fn replace_with_committed(&self, next: GenerationState) -> GenerationState {
         if let Some(vectors) = &next.vectors {
             let view = next.view();
@@ -142,7 +143,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Replaces the visible state, and returns the old one once no thread reads it.
+    /// Replaces the visible state once no thread reads it, and returns the old one.
     pub(in crate::shard) fn replace_state(&self, next: GenerationState) -> GenerationState {
         let mut state = self.shard.state_for_replacement();
         if let Some(old) = state.vectors.as_ref().filter(|old| !next.has_vectors(old)) {

@@ -61,8 +61,8 @@ pub(super) fn unescape_strictly(text: &str) -> Cow<'_, str> {
 fn uppercase_entity(entity: &str, body: &str) -> Option<String> {
     let small = body.to_ascii_lowercase();
     let character = ENTITIES.get(small.as_str())?;
-    let is_shouted = body == body.to_ascii_uppercase() && unescape(entity) == entity;
-    is_shouted.then(|| character.to_uppercase())
+    let is_unambiguous = body == body.to_ascii_uppercase() && unescape(entity) == entity;
+    is_unambiguous.then(|| character.to_uppercase())
 }
 
 /// The character with a number, decimal or hexadecimal after an `x`; empty for noncharacters.

@@ -12,6 +12,7 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
+    /// Creates a pattern from the text of an expression, which has to be valid.
     pub(super) const fn new(text: &'static str) -> Self {
         Self { text, compiled: OnceLock::new() }
     }

@@ -24,7 +24,8 @@ use crate::protocol::frame::{FrameKind, encode_frame};
 use crate::protocol::ready::Ready;
 use receiver::{FrameReceiver, PendingReplies, PendingReply};
 
-/// Capacity of the queue of frames to be written. Calls are bounded by the permits, with one cancellation per call.
+/// Capacity of the queue of frames to be written; senders wait while it is full. There are few frames: per permit a call
+/// and perhaps its cancellation.
 const OUTGOING_MAX: usize = 64;
 
 /// Time that a child has to stop a cancelled call before it is killed.
@@ -44,6 +45,7 @@ pub(crate) type ExitReason = Arc<str>;
 
 /// The connection to a running child. The child is killed when the connection is dropped.
 pub(crate) struct ChildConnection {
+    /// Properties of the executor, which the child reported when it was ready.
     pub(crate) ready: Ready,
     process: Arc<ChildProcess>,
     outgoing: mpsc::Sender<Bytes>,
@@ -108,8 +110,9 @@ impl ChildConnection {
         })
     }
 
-    /// Makes one call with a permit of [`permits`](Self::permits), and returns the body of the reply. `sink` receives the
-    /// documents that the child sends before. If the future is dropped, the call is cancelled in the child.
+    /// Makes one call with a permit of [`permits`](Self::permits), and returns the body of the reply. `write_body` writes the
+    /// body of the call frame. `sink` receives the documents that the child sends before the reply. If the future is dropped,
+    /// the call is cancelled in the child.
     ///
     /// # Errors
     /// If the call exceeds the maximum length of a frame, or the child ends before it has replied.

@@ -23,7 +23,7 @@ const EXIT_STATUS_GRACE: Duration = Duration::from_millis(200);
 /// Calls in progress by call number. `None` once the child has ended.
 pub(super) type PendingReplies = Arc<Mutex<Option<HashMap<u64, PendingReply>>>>;
 
-/// Receivers of the results of a call.
+/// Destinations of the results of a call in progress.
 pub(super) struct PendingReply {
     /// Receives the body of the reply.
     pub(super) reply: oneshot::Sender<Bytes>,
@@ -31,13 +31,17 @@ pub(super) struct PendingReply {
     pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
-/// The receiving half of a connection.
+/// The receiving half of a connection. Most fields are shared with the [`ChildConnection`](super::ChildConnection).
 pub(super) struct FrameReceiver {
     pub(super) process: Arc<ChildProcess>,
     pub(super) pending: PendingReplies,
+    /// Set with the first reply.
     pub(super) has_replied: Arc<AtomicBool>,
+    /// Set when the child reports that its executor is closed, with the error if there was one.
     pub(super) close_result: watch::Sender<Option<Result<(), String>>>,
+    /// Health that the child reports; `None` for healthy.
     pub(super) unhealthy_reason: watch::Sender<Option<String>>,
+    /// Metrics of the pod, to which those of the child are added.
     pub(super) metrics: Metrics,
 }
 
