@@ -129,8 +129,15 @@ pub const REJECTIONS_BURST: u32 = 1_000;
 pub const WORKER_NICENESS: i32 = 10;
 
 /// Bytes of all requests and replies at the gateway: received, decompressed, decoded, queued, in flight, and not written
-/// yet. The memory bound of the flow itself does not cover them.
+/// yet. The memory bound of the flow itself does not cover them. With little memory the limit is a share of it
+/// ([`QUEUE_MEMORY_DIVISOR`]).
 pub const QUEUE_BYTES_MAX: usize = 1 << 30;
+
+/// Smallest value of the limit [`QUEUE_BYTES_MAX`], however little memory there is: a few requests with pictures.
+pub const QUEUE_BYTES_MIN: usize = 64 << 20;
+
+/// Part of the memory of the container, the process or the machine that [`QUEUE_BYTES_MAX`] may be: a quarter.
+pub const QUEUE_MEMORY_DIVISOR: usize = 4;
 
 /// Bytes of one message from a client. Inside the flow, [`REQUEST_BYTES_MAX`] applies as well.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
@@ -162,13 +169,20 @@ pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
 /// Bytes of the ids and URIs of documents that the web pages have shown. A `data:` URI contains the picture itself.
 pub const SHOWN_BYTES_MAX: usize = 32 << 20;
 
-/// Open connections. An idle one costs about 100 kB.
+/// Open connections. With little memory there are fewer ([`CONNECTIONS_MEMORY_DIVISOR`]). One peer may have half of them,
+/// because a proxy is one peer.
 pub const CONNECTIONS_MAX: usize = 10_000;
 
-/// Open connections of one peer: half of all, because a proxy is one peer.
-pub const PEER_CONNECTIONS_MAX: usize = 5_000;
+/// Smallest value of the limit [`CONNECTIONS_MAX`], however little memory there is.
+pub const CONNECTIONS_MIN: usize = 256;
 
-/// Connections in addition to [`CONNECTIONS_MAX`] and [`PEER_CONNECTIONS_MAX`] for probes from this machine.
+/// Bytes that an open connection costs besides its requests: buffers, TLS, and the state of HTTP/2.
+pub const CONNECTION_BYTES: usize = 100 << 10;
+
+/// Part of the memory of the container, the process or the machine that connections may cost: an eighth.
+pub const CONNECTIONS_MEMORY_DIVISOR: usize = 8;
+
+/// Connections in addition to [`CONNECTIONS_MAX`] for probes from this machine.
 pub const PROBE_CONNECTIONS_MAX: usize = 16;
 
 /// Time that a connection of [`PROBE_CONNECTIONS_MAX`] stays open.
@@ -177,11 +191,32 @@ pub const PROBE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Concurrent streams of one HTTP/2 connection.
 pub const STREAMS_MAX: u32 = 1_000;
 
+/// HTTP/2 flow-control window of a stream, in bytes: its default. Bytes sent before a rejection arrives are wasted. A call
+/// that may leave its input unread is charged for it.
+pub const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+
+/// HTTP/2 flow-control window of a connection, in bytes: received data that no request has taken yet.
+pub const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+
 /// Time that a client may take to send the headers of an HTTP/1 request, and to send its first request after connecting.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time that a client may take to send the body of a request, and to read a reply.
+/// Time that a client may take to send the body of a request, and to read a reply or a part of a stream.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time in which a connection with an unwritten reply must write [`REPLY_PIECE_BYTES`], or all that is left: about 3 kB per
+/// second. Streams, whose readers may pause, have [`CLIENT_TIMEOUT`] instead.
+pub const REPLY_STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of the pieces in which the progress of a reply is measured: the usual HTTP/2 frame.
+pub const REPLY_PIECE_BYTES: usize = 16 << 10;
+
+/// Part of their time that readers have when the bytes of the gateway are used up. It shrinks from half of the bytes on, so
+/// that the slowest readers are disconnected first.
+pub const READ_TIME_DIVISOR_MAX: u32 = 5;
+
+/// Bytes that a reply costs until it is written, in addition to its content: the state of its stream and its head.
+pub const REPLY_BYTES_MIN: usize = 8 << 10;
 
 /// Connections of the port for health and metrics alone: probes and scrapers of a cluster.
 pub const HEALTH_CONNECTIONS_MAX: usize = 256;
@@ -199,11 +234,11 @@ pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// that slow clients cannot take all slots.
 pub const SLOW_BODY_AFTER: Duration = Duration::from_secs(1);
 
-/// Bytes of unfinished bodies above which a body must leave [`QUEUE_BYTES_RESERVED`] free.
-pub const SMALL_BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes above which a request or a reply must leave a part of [`QUEUE_BYTES_MAX`] free ([`QUEUE_RESERVED_DIVISOR`]).
+pub const SMALL_REQUEST_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes of [`QUEUE_BYTES_MAX`] that only requests with small bodies may use.
-pub const QUEUE_BYTES_RESERVED: usize = QUEUE_BYTES_MAX / 4;
+/// Part of [`QUEUE_BYTES_MAX`] that only small requests and replies may use: a quarter.
+pub const QUEUE_RESERVED_DIVISOR: usize = 4;
 
 /// Bytes of a message of a method without admission: health, reflection, discovery, dry run and info. Those of Jina's
 /// clients have at most 100.

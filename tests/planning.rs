@@ -133,11 +133,12 @@ fn channels_have_one_slot_per_credit_and_memory_is_bounded_by_credits() {
         let memory = topology.memory;
         assert_eq!((memory.requests, memory.copies), (credits, 2 * 4));
         // `Pass` adds nothing, so the first copy of a request is the one that the gateway counts.
-        let inside = (credits * memory.request_bytes_max).min(memory.gateway_bytes());
+        let inside = (credits * memory.request_bytes_max).min(memory.gateway_bytes_max);
         assert_eq!(memory.flow_bytes(), 7 * inside);
         let growing = MemoryBound { grows: true, ..memory };
         assert_eq!(growing.flow_bytes(), credits * 8 * memory.request_bytes_max);
-        assert_eq!(memory.bytes(), memory.flow_bytes() + memory.gateway_bytes() + memory.pages_bytes());
+        let service = memory.gateway_bytes_max + memory.connections_bytes() + memory.pages_bytes();
+        assert_eq!(memory.bytes(), memory.flow_bytes() + service);
     }
     let unlimited = planned(yaml, &Environment::from_variables([("N", "0")]));
     assert_eq!(unlimited.credits, flowrun::limits::PREFETCH_UNLIMITED);

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use flowrun_sdk::Documents;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::bytes_permit::{BytesPermit, PAGE, bytes_exceeded};
+use super::bytes_permit::{ByteCapacity, BytesPermit, bytes_exceeded};
 use super::request::Rejection;
 use super::shutdown_phase::ShutdownPhase;
-use crate::limits::{QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX};
+use crate::limits::{QUEUE_BURST, QUEUE_BYTES_MAX, QUEUE_MAX, QUEUE_WAIT_MAX, REPLY_BYTES_MIN};
 
 /// Weight of the past in the moving average of sojourn times: about this many requests count.
 const SOJOURN_WINDOW: u64 = 64;
@@ -25,7 +26,8 @@ const SOJOURN_WINDOW: u64 = 64;
 #[derive(Debug)]
 pub(super) struct Admission {
     requests: Arc<Semaphore>,
-    pages: Arc<Semaphore>,
+    /// Capacity for the bytes of requests and replies.
+    pub(super) capacity: ByteCapacity,
     /// Maximum of requests inside the flow.
     credits: usize,
     /// Maximum of admitted requests: inside the flow or queued for a credit.
@@ -52,24 +54,31 @@ pub(super) struct AdmissionRequest {
 /// Capacity for one request; dropping it frees the capacity.
 #[derive(Debug)]
 pub(super) struct Permit {
-    /// Slot of the request; `None` while its body arrives slowly.
+    /// Slot of the request; `None` while its body arrives slowly, and once the flow has answered.
     slot: Mutex<Option<OwnedSemaphorePermit>>,
     /// Capacity for the bytes of the request and of its reply.
     pub(super) bytes: Arc<BytesPermit>,
 }
 
 impl Admission {
-    /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]).
+    /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]); their bytes
+    /// are bounded by [`QUEUE_BYTES_MAX`].
     pub(super) fn new(credits: usize, queued: usize) -> Self {
         let requests_max = credits + queued.min(QUEUE_MAX);
         Self {
             requests: Arc::new(Semaphore::new(requests_max)),
-            pages: Arc::new(Semaphore::new(QUEUE_BYTES_MAX / PAGE)),
+            capacity: ByteCapacity::new(QUEUE_BYTES_MAX),
             credits,
             requests_max,
             sojourn_micros: AtomicU64::new(0),
             shutdown: ShutdownPhase::default(),
         }
+    }
+
+    /// Bounds the bytes by `bytes_max`.
+    #[must_use]
+    pub(super) fn with_bytes_max(self, bytes_max: usize) -> Self {
+        Self { capacity: ByteCapacity::new(bytes_max), ..self }
     }
 
     /// Admits or rejects a request. Never waits.
@@ -96,14 +105,14 @@ impl Admission {
             self.check_wait(max_wait)?;
         }
         let slot = self.slot()?;
-        if request.announced > QUEUE_BYTES_MAX - self.bytes() {
+        if request.announced > self.capacity.free() {
             return Err(bytes_exceeded());
         }
         bytes.try_grow_to(request.bytes)?;
         Ok(Permit { slot: Mutex::new(Some(slot)), bytes: Arc::clone(bytes) })
     }
 
-    /// Acquires the slot of a permit again that was suspended while the body arrived.
+    /// Acquires the slot of a permit again that was released while the body arrived.
     ///
     /// # Errors
     /// [`Rejection::Overloaded`] if other requests use all slots.
@@ -159,7 +168,7 @@ impl Admission {
 
     /// A permit for no bytes yet.
     pub(super) fn bytes_permit(&self) -> BytesPermit {
-        BytesPermit::new(&self.pages)
+        self.capacity.permit()
     }
 
     /// Number of admitted requests.
@@ -174,7 +183,7 @@ impl Admission {
 
     /// Bytes that are in use, in whole pages.
     pub(super) fn bytes(&self) -> usize {
-        QUEUE_BYTES_MAX - self.pages.available_permits() * PAGE
+        self.capacity.bytes_max() - self.capacity.free()
     }
 }
 
@@ -186,15 +195,27 @@ pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
 }
 
 impl Permit {
+    /// Grows by the documents of a reply, waiting for a short time until other requests free their bytes.
+    ///
+    /// # Errors
+    /// [`Rejection::Unanswered`].
+    pub(super) async fn reserve_reply(&self, documents: &Documents) -> Result<(), Rejection> {
+        let needed = self.bytes.bytes() + documents.memory_bytes() + REPLY_BYTES_MIN;
+        self.bytes.grow_to(needed, QUEUE_WAIT_MAX).await.map_err(|_| Rejection::Unanswered)
+    }
+
     /// Frees the slot, but not the bytes, until [`Admission::resume`].
-    pub(super) fn suspend(&self) {
+    pub(super) fn release_slot(&self) {
         self.slot.lock().take();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use flowrun_sdk::Document;
+
     use super::*;
+    use crate::gateway::bytes_permit::PAGE;
 
     /// A request of `bytes` that arrives while credits are free.
     fn with_bytes(bytes: usize) -> AdmissionRequest {
@@ -214,16 +235,14 @@ mod tests {
     #[test]
     fn bytes_are_bounded_apart_from_requests_and_as_they_arrive() {
         let admission = Admission::new(10, 0);
-        let large = admission.admit(with_bytes(0)).unwrap();
-        large.bytes.try_grow_to(QUEUE_BYTES_MAX - PAGE).unwrap();
-        large.bytes.try_grow_to(PAGE).unwrap();
+        let used = admission.capacity.fill(PAGE);
         assert_eq!(admission.bytes(), QUEUE_BYTES_MAX - PAGE);
         assert!(matches!(admission.admit(with_bytes(2 * PAGE)), Err(Rejection::Overloaded(_))));
         let small = admission.admit(with_bytes(1)).unwrap();
         small.bytes.try_grow_to(PAGE).unwrap();
         assert!(matches!(small.bytes.try_grow_to(PAGE + 1), Err(Rejection::Overloaded(_))));
-        assert_eq!(admission.in_flight(), 2);
-        large.bytes.clear();
+        assert_eq!(admission.in_flight(), 1);
+        drop(used);
         small.bytes.try_grow_to(PAGE + 1).unwrap();
     }
 
@@ -234,22 +253,32 @@ mod tests {
         let _held: Vec<_> =
             (0..8).map(|_| admission.admit(announced(QUEUE_BYTES_MAX / 2)).unwrap()).collect();
         assert_eq!(admission.bytes(), 0);
-        let received = admission.bytes_permit();
-        received.try_grow_to(QUEUE_BYTES_MAX - PAGE).unwrap();
+        let _received = admission.capacity.fill(PAGE);
         assert!(matches!(admission.admit(announced(2 * PAGE)), Err(Rejection::Overloaded(_))));
     }
 
     #[test]
-    fn a_suspended_request_has_no_slot_until_it_resumes() {
+    fn a_request_that_releases_its_slot_has_none_until_it_resumes() {
         let admission = Admission::new(1, 0);
         let slow = admission.admit(with_bytes(PAGE)).unwrap();
-        slow.suspend();
+        slow.release_slot();
         assert_eq!((admission.in_flight(), admission.bytes()), (0, PAGE));
         let other = admission.admit(with_bytes(0)).unwrap();
         assert!(matches!(admission.resume(&slow), Err(Rejection::Overloaded(_))));
         drop(other);
         admission.resume(&slow).unwrap();
         assert_eq!(admission.in_flight(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_reply_without_capacity_is_not_sent() {
+        let admission = Admission::new(1, 0).with_bytes_max(64 << 20);
+        let permit = admission.admit(with_bytes(PAGE)).unwrap();
+        let reply = Documents::from(vec![Document::new("a").with_text("x".repeat(1 << 20))]);
+        permit.reserve_reply(&reply).await.unwrap();
+        assert!(permit.bytes.bytes() > PAGE + (1 << 20));
+        let _others = admission.capacity.fill(0);
+        assert_eq!(permit.reserve_reply(&reply).await, Err(Rejection::Unanswered));
     }
 
     #[test]

@@ -10,10 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{
-    CONNECTIONS_MAX, HEALTH_CONNECTIONS_MAX, HEALTH_PEER_CONNECTIONS_MAX, PEER_CONNECTIONS_MAX,
-    PROBE_CONNECTIONS_MAX,
-};
+use crate::limits::{HEALTH_CONNECTIONS_MAX, HEALTH_PEER_CONNECTIONS_MAX, PROBE_CONNECTIONS_MAX};
 
 /// The limits, shared by all listeners for requests.
 #[derive(Debug)]
@@ -34,8 +31,9 @@ pub(super) struct ConnectionPermit {
 }
 
 impl ConnectionLimit {
-    pub(super) fn new() -> Self {
-        Self::with_limits(CONNECTIONS_MAX, PEER_CONNECTIONS_MAX, PROBE_CONNECTIONS_MAX)
+    /// At most `max` connections, half of them of one peer.
+    pub(super) fn new(max: usize) -> Self {
+        Self::with_limits(max, max.div_ceil(2), PROBE_CONNECTIONS_MAX)
     }
 
     /// Limits of the port for health and metrics alone.

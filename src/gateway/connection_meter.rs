@@ -82,7 +82,7 @@ impl ConnectionMeter {
         let mut unfinished = messages.unfinished.lock();
         unfinished.bytes += bytes;
         unfinished.since.get_or_insert_with(Instant::now);
-        messages.permit.try_grow_body_to(unfinished.bytes).map_err(io::Error::other)
+        messages.permit.try_grow_to(unfinished.bytes).map_err(io::Error::other)
     }
 
     /// Counts unfinished messages from now on, against `permit`.

@@ -76,7 +76,7 @@ pub(super) async fn decompress(
     loop {
         match state {
             State::Done => return Ok(inflating.finish()),
-            State::Full { needed } if on_full == OnFull::Wait => permit.grow_to(needed).await?,
+            State::Full { needed } if on_full == OnFull::Wait => permit.grow_for_stream(needed).await?,
             State::Full { .. } => return Err(bytes_exceeded()),
             State::More => {}
         }
@@ -212,7 +212,6 @@ mod tests {
 
     use super::*;
     use crate::gateway::admission::Admission;
-    use crate::limits::QUEUE_BYTES_MAX;
 
     fn gzip(bytes: &[u8]) -> Bytes {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -272,8 +271,7 @@ mod tests {
         let plain = noise(LARGE_MESSAGE_BYTES);
         let compressed = gzip(&plain);
         let permit = received(&admission, &compressed);
-        let other = admission.bytes_permit();
-        other.try_grow_to(QUEUE_BYTES_MAX - compressed.len() - LARGE_MESSAGE_BYTES).unwrap();
+        let others = admission.capacity.fill(LARGE_MESSAGE_BYTES / 4096 * 4096);
         let rejected = decompress(Coding::Gzip, compressed.clone(), &permit, OnFull::Reject).await;
         assert!(matches!(rejected, Err(Rejection::Overloaded(_))));
         let waiting = tokio::spawn(async move {
@@ -281,7 +279,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        other.clear();
+        drop(others);
         assert_eq!(waiting.await.unwrap(), Ok(plain.len()));
     }
 

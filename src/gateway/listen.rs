@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Version;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -20,16 +21,17 @@ use tower::ServiceExt as _;
 
 use super::connection_limit::ConnectionLimit;
 use super::connection_meter::ConnectionMeter;
+use super::freed_memory::return_freed_memory;
 use super::linger;
-use super::response_body::UnwrittenReplies;
+use super::response_body::hold_until_written;
 use super::router::{health_router, probe_router, router};
 use super::service::Gateway;
-use crate::limits::{HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, PROBE_CONNECTION_TIMEOUT, STREAMS_MAX};
+use super::unwritten_replies::UnwrittenReplies;
+use crate::limits::{
+    CONNECTION_WINDOW_BYTES, HEADERS_TIMEOUT, KEEPALIVE_INTERVAL, PROBE_CONNECTION_TIMEOUT,
+    STREAM_WINDOW_BYTES, STREAMS_MAX,
+};
 use crate::runtime::{DrainReport, Hang};
-
-/// HTTP/2 flow-control windows in bytes, of a stream and of a connection. Bytes sent before a rejection arrives are
-/// wasted, so a stream has HTTP/2's default.
-const WINDOW: (u32, u32) = (64 << 10, 16 << 20);
 
 /// Bytes of the headers of a request.
 const HEAD_BYTES_MAX: u32 = 64 << 10;
@@ -66,7 +68,14 @@ pub async fn serve(
     let (alive, connections) = mpsc::channel(1);
     gateway.connections.lock().replace(alive);
     let gateway = Arc::new(gateway);
-    let limit = Arc::new(ConnectionLimit::new());
+    let idle = Arc::clone(&gateway);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = return_freed_memory() => {}
+            () = idle.admission.shutdown.draining() => {}
+        }
+    });
+    let limit = Arc::new(ConnectionLimit::new(gateway.connections_max));
     for listener in listeners {
         let router = router(&gateway, listener.local_addr()?);
         tokio::spawn(accept(listener, Arc::clone(&gateway), router, Arc::clone(&limit)));
@@ -180,8 +189,8 @@ where
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_INTERVAL)
-        .initial_stream_window_size(WINDOW.0)
-        .initial_connection_window_size(WINDOW.1)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(HEAD_BYTES_MAX)
         .max_concurrent_streams(STREAMS_MAX)
         // Data that arrives for a request rejected from its headers counts as a stream error of the client; the
@@ -189,14 +198,18 @@ where
         .max_local_error_reset_streams(None);
     let meter = Arc::new(ConnectionMeter::default());
     let (stream, owner) = linger::lend(stream, Arc::clone(&meter));
-    let unwritten = Arc::new(UnwrittenReplies::default());
-    let (requests, replies) = (Arc::clone(&meter), Arc::clone(&unwritten));
-    let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
-        requests.request_received();
-        request.extensions_mut().insert(Arc::clone(&requests));
-        request.extensions_mut().insert(Arc::clone(&replies));
-        request
-    });
+    let unwritten = Arc::new(UnwrittenReplies::new(gateway.admission.capacity.clone()));
+    let (requests, replies, written) = (Arc::clone(&meter), Arc::clone(&unwritten), Arc::clone(&unwritten));
+    let service = router
+        .map_request(move |mut request: axum::http::Request<Incoming>| {
+            requests.request_received();
+            if request.version() == Version::HTTP_2 {
+                replies.set_http2();
+            }
+            request.extensions_mut().insert(Arc::clone(&requests));
+            request
+        })
+        .map_response(move |response| hold_until_written(response, &written));
     let connection =
         builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = Box::pin(connection);

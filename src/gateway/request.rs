@@ -84,7 +84,7 @@ pub(super) struct RouteEntry {
     pub(super) failed: bool,
 }
 
-/// Reason for which a request is not admitted. It has had no effect.
+/// Reason for which a request is not admitted or not answered. Except [`Rejection::Unanswered`], it has had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Rejection {
     /// No capacity at present.
@@ -105,6 +105,12 @@ pub(super) enum Rejection {
     /// The request exceeds a bound on documents or bytes.
     #[error("{0}")]
     TooLarge(String),
+    /// The request was processed, and there is no capacity for its reply.
+    #[error(
+        "the request was processed, but its reply does not fit into the bytes that the gateway may use: request fewer \
+         or smaller documents at a time, or try again"
+    )]
+    Unanswered,
     /// The client has no right to the endpoint, or the flow does not serve it.
     #[error("{0}")]
     Forbidden(String),
@@ -123,7 +129,9 @@ impl Rejection {
     /// Kind of error.
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) => ErrorKind::Resource,
+            Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) | Self::Unanswered => {
+                ErrorKind::Resource
+            }
             Self::DeadlineExceeded | Self::BodyTimeout => ErrorKind::Expired,
             Self::Invalid(_) | Self::Forbidden(_) => ErrorKind::Input,
         }

@@ -25,7 +25,7 @@ type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 pub(super) struct RequestBody {
     body: Body,
     bytes: Arc<BytesPermit>,
-    /// Permit of the request, suspended while the body arrives slowly; `None` before admission.
+    /// Permit of the request, which releases its slot while the body arrives slowly; `None` before admission.
     permit: Option<Arc<Permit>>,
     /// Bytes received since the permit was empty.
     received: usize,
@@ -73,7 +73,7 @@ impl RequestBody {
         Self { body, bytes, permit: None, received: 0, waiting: None, clock, is_stream: false }
     }
 
-    /// Ready once the body has taken too long. Suspends the permit of a slow one.
+    /// Ready once the body has taken too long. Releases the slot of a slow one.
     fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<Rejection> {
         if self.is_stream && self.bytes.is_empty() {
             // Between two messages.
@@ -90,7 +90,7 @@ impl RequestBody {
             if now >= since + SLOW_BODY_AFTER
                 && let Some(permit) = self.permit.take()
             {
-                permit.suspend();
+                permit.release_slot();
             }
             let next = if self.permit.is_some() { overdue.min(since + SLOW_BODY_AFTER) } else { overdue };
             let sleep = self.clock.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
@@ -130,11 +130,12 @@ impl HttpBody for RequestBody {
                 this.clock.since = this.clock.since.filter(|_| !this.is_stream);
             }
             this.received += data.len();
-            match this.bytes.try_grow_body_to(this.received) {
+            match this.bytes.try_grow_to(this.received) {
                 Ok(()) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Err(_) if this.is_stream => {
                     let (permit, received) = (Arc::clone(&this.bytes), this.received);
-                    this.waiting = Some((data, Box::pin(async move { permit.grow_to(received).await })));
+                    this.waiting =
+                        Some((data, Box::pin(async move { permit.grow_for_stream(received).await })));
                 }
                 Err(rejection) => return Poll::Ready(Some(Err(rejection.into()))),
             }
@@ -183,8 +184,7 @@ mod tests {
             request.frame().await.unwrap().unwrap();
             assert_eq!(admission.bytes(), pages * 4096);
         }
-        let other = admission.bytes_permit();
-        other.try_grow_to(QUEUE_BYTES_MAX - 3 * 4096).unwrap();
+        let _others = admission.capacity.fill(0);
         send(&sender, 1);
         let error = request.frame().await.unwrap().unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Rejection::Overloaded(_))), "{error}");
@@ -196,8 +196,7 @@ mod tests {
         let (sender, body) = body();
         let permit = Arc::new(admission.bytes_permit());
         let mut stream = RequestBody::stream(body, Arc::clone(&permit));
-        let other = admission.bytes_permit();
-        other.try_grow_to(QUEUE_BYTES_MAX - 4096).unwrap();
+        let _others = admission.capacity.fill(4096);
         send(&sender, 4096);
         stream.frame().await.unwrap().unwrap();
         send(&sender, 4096);

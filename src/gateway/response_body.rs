@@ -1,100 +1,161 @@
-//! A response body that holds the permit of its request until the connection has written it.
+//! Response bodies whose bytes are charged to the gateway's capacity until the connection has written them.
 //!
-//! Without it, a client that sends requests faster than it reads would let uncounted replies pile up. A client that
-//! stops reading is disconnected after [`CLIENT_TIMEOUT`].
+//! Without it, a client that sends requests faster than it reads would let uncounted replies pile up. Every response of a
+//! connection is charged: one to an admitted request to the capacity that the request holds, any other to capacity of its
+//! own. Clients that do not read are disconnected by [`unwritten_replies`](super::unwritten_replies).
 
-use std::any::Any;
-use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::Extensions;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Frame, SizeHint};
-use parking_lot::Mutex;
 
-use super::admission::Permit;
-use crate::limits::{CLIENT_TIMEOUT, STREAMS_MAX};
+use super::bytes_permit::{BytesPermit, bytes_exceeded};
+use super::grpc::codec::rejected_call;
+use super::unwritten_replies::UnwrittenReplies;
+use crate::limits::{REPLY_BYTES_MIN, REPLY_PIECE_BYTES, STREAM_WINDOW_BYTES};
 
-/// Entries of [`UnwrittenReplies`] from which on written replies after an unwritten one are removed too: a few times
-/// the maximum of replies that a connection can have.
-const ENTRIES_MAX: usize = 4 * STREAMS_MAX as usize;
+/// Kind of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReplyKind {
+    /// The answer to one request.
+    Single,
+    /// Its parts are made over time, and its client may pause between them.
+    Stream,
+    /// Like a stream, and the client goes on sending, also while its input is not read.
+    Session,
+}
 
-/// The replies of one connection that are not written yet, the oldest first.
-#[derive(Debug, Default)]
-pub(super) struct UnwrittenReplies(Mutex<VecDeque<(Instant, Weak<Held>)>>);
+/// Capacity that the request of a response holds, attached to the response as an extension.
+#[derive(Clone, Debug)]
+struct Charge {
+    bytes: Arc<BytesPermit>,
+    kind: ReplyKind,
+}
 
-/// Value that lives until a reply, or a part of one, is written.
-type Held = dyn Any + Send + Sync;
+/// Charges a response to the capacity in `bytes`, that of its request.
+pub(super) fn charge(mut response: Response, bytes: &Arc<BytesPermit>, kind: ReplyKind) -> Response {
+    response.extensions_mut().insert(Charge { bytes: Arc::clone(bytes), kind });
+    response
+}
 
-impl UnwrittenReplies {
-    /// The replies of the connection that a request came by.
-    pub(super) fn from_extensions(extensions: &Extensions) -> Option<Arc<Self>> {
-        extensions.get().cloned()
+/// Makes a response hold capacity until the connection has written it. Without capacity, it is replaced by a short one.
+pub(super) fn hold_until_written(mut response: Response, connection: &Arc<UnwrittenReplies>) -> Response {
+    let charge = response.extensions_mut().remove();
+    if response.body().is_end_stream() {
+        return response;
     }
+    let Charge { bytes, kind } = charge
+        .unwrap_or_else(|| Charge { bytes: Arc::new(connection.capacity.permit()), kind: ReplyKind::Single });
+    let window = if kind == ReplyKind::Session { STREAM_WINDOW_BYTES as usize } else { 0 };
+    let base = REPLY_BYTES_MIN + window;
+    // An HTTP/1 connection has one reply at a time: probes are answered however much is in use.
+    if bytes.try_grow_to(base).is_err() && connection.is_http2() {
+        return without_capacity(&response);
+    }
+    // The source of a stream, and of a compressed body, stays in memory until the end.
+    let is_whole = kind == ReplyKind::Single && !response.headers().contains_key(header::CONTENT_ENCODING);
+    let shrinks = is_whole || kind == ReplyKind::Session;
+    let (unwritten, connection) = (AtomicUsize::new(0), Arc::clone(connection));
+    let reply = Arc::new(Reply { bytes, base, unwritten, kind, shrinks, connection });
+    response.map(|body| Body::new(ResponseBody { body, rest: None, reply }))
+}
 
-    fn add<T: Any + Send + Sync>(&self, held: &Arc<T>, now: Instant) {
-        let mut replies = self.0.lock();
-        remove_written(&mut replies);
-        if replies.len() >= ENTRIES_MAX {
-            replies.retain(|(_, held)| held.strong_count() > 0);
+/// The response that replaces one without capacity.
+fn without_capacity(response: &Response) -> Response {
+    let content_type =
+        response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    match content_type.starts_with(b"application/grpc") {
+        true => rejected_call(&bytes_exceeded()),
+        false => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// A reply that is not written yet, with its capacity.
+#[derive(Debug)]
+struct Reply {
+    bytes: Arc<BytesPermit>,
+    /// Bytes that it holds in addition to those of its parts.
+    base: usize,
+    /// Bytes of the parts that the connection has not written.
+    unwritten: AtomicUsize,
+    kind: ReplyKind,
+    /// True if the bytes of written parts are freed before the end of the reply.
+    shrinks: bool,
+    connection: Arc<UnwrittenReplies>,
+}
+
+impl Reply {
+    /// Registers a part of `bytes`.
+    ///
+    /// # Errors
+    /// If the gateway has no capacity for it.
+    fn add_part(self: &Arc<Self>, bytes: usize) -> Result<Arc<Part>, axum::Error> {
+        let unwritten = self.unwritten.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let part = Arc::new(Part(Arc::clone(self)));
+        let held = self.base + unwritten;
+        // The first bytes are those of the base.
+        if unwritten > REPLY_BYTES_MIN {
+            self.bytes.try_grow_to(held).map_err(axum::Error::new)?;
         }
-        let held: Weak<T> = Arc::downgrade(held);
-        replies.push_back((now, held));
+        self.shrink_to(held);
+        self.connection.add(&part, self.kind != ReplyKind::Single, Instant::now());
+        Ok(part)
     }
 
-    /// True if the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
-    fn is_stalled(&self, now: Instant) -> bool {
-        let mut replies = self.0.lock();
-        remove_written(&mut replies);
-        replies.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= CLIENT_TIMEOUT)
+    fn shrink_to(&self, bytes: usize) {
+        if self.shrinks {
+            self.bytes.shrink_to(bytes);
+        }
     }
 
-    /// Waits until the client has not read its oldest reply for [`CLIENT_TIMEOUT`].
-    pub(super) async fn stalled(&self) {
-        const POLL_INTERVAL: Duration = Duration::from_secs(CLIENT_TIMEOUT.as_secs() / 4);
-        while !self.is_stalled(Instant::now()) {
-            tokio::time::sleep(POLL_INTERVAL).await;
+    fn record_written(&self, bytes: usize) {
+        self.connection.record_progress(Instant::now());
+        // The parts of a frame share its memory.
+        if self.unwritten.fetch_sub(bytes, Ordering::Relaxed) == bytes {
+            self.shrink_to(self.base);
         }
     }
 }
 
-/// Removes written replies up to the oldest unwritten one.
-fn remove_written(replies: &mut VecDeque<(Instant, Weak<Held>)>) {
-    while replies.front().is_some_and(|(_, held)| held.strong_count() == 0) {
-        replies.pop_front();
-    }
-}
+/// A part of a reply, a frame of its body, until it is written.
+#[derive(Debug)]
+pub(super) struct Part(Arc<Reply>);
 
-/// Makes a response hold `permit` until it is written.
-pub(super) fn hold_permit(
-    response: Response,
-    permit: Arc<Permit>,
-    unwritten: Option<&UnwrittenReplies>,
-) -> Response {
-    if let Some(unwritten) = unwritten {
-        unwritten.add(&permit, Instant::now());
+impl Part {
+    /// A part of an empty reply.
+    #[cfg(test)]
+    pub(super) fn for_tests(connection: &Arc<UnwrittenReplies>) -> Arc<Self> {
+        let bytes = Arc::new(connection.capacity.permit());
+        let (unwritten, connection) = (AtomicUsize::new(0), Arc::clone(connection));
+        let kind = ReplyKind::Single;
+        Arc::new(Self(Arc::new(Reply { bytes, base: 0, unwritten, kind, shrinks: true, connection })))
     }
-    response.map(|body| Body::new(ResponseBody { body, permit, unwritten: None }))
-}
-
-/// Makes a response whose parts are made over time hold `permit` until its end. The client has to read each part in time.
-pub(super) fn hold_permit_of_stream(
-    response: Response,
-    permit: Arc<Permit>,
-    unwritten: Option<Arc<UnwrittenReplies>>,
-) -> Response {
-    response.map(|body| Body::new(ResponseBody { body, permit, unwritten }))
 }
 
 struct ResponseBody {
     body: Body,
-    permit: Arc<Permit>,
-    /// Set for a stream: receives each of its parts.
-    unwritten: Option<Arc<UnwrittenReplies>>,
+    /// Rest of the current part, which the connection receives in pieces.
+    rest: Option<(Bytes, Arc<Part>)>,
+    reply: Arc<Reply>,
+}
+
+impl ResponseBody {
+    /// The next piece of the current part.
+    fn next_piece(&mut self) -> Option<Frame<Bytes>> {
+        let (mut rest, part) = self.rest.take()?;
+        // Each part of a stream is one chunk over HTTP/1, which `jina.Client` relies on.
+        let bytes_max = if self.reply.kind == ReplyKind::Single { REPLY_PIECE_BYTES } else { usize::MAX };
+        let data = rest.split_to(rest.len().min(bytes_max));
+        let piece = Piece { data, part: Arc::clone(&part) };
+        self.rest = Some((rest, part)).filter(|(rest, _)| !rest.is_empty());
+        Some(Frame::data(Bytes::from_owner(piece)))
+    }
 }
 
 impl HttpBody for ResponseBody {
@@ -106,40 +167,50 @@ impl HttpBody for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
-        let hold = |data: Bytes| {
-            // The reply is in memory already: it is counted as far as the capacity allows.
-            let _ = this.permit.bytes.try_grow_to(data.len());
-            let part = Arc::new(HeldPermit(Arc::clone(&this.permit)));
-            if let Some(unwritten) = &this.unwritten {
-                unwritten.add(&part, Instant::now());
-            }
-            Bytes::from_owner(PermittedBytes { data, _part: part })
-        };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(hold))))
+        if this.rest.is_none() {
+            let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(context)?) else {
+                return Poll::Ready(None);
+            };
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            };
+            let part = this.reply.add_part(data.len())?;
+            this.rest = Some((data, part));
+        }
+        Poll::Ready(this.next_piece().map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.as_ref().map_or(0, |(rest, _)| rest.len() as u64);
+        let mut hint = self.body.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
     }
 }
 
-/// Bytes of a response; the connection drops them once they are written.
-struct PermittedBytes {
+/// Bytes of a part; the connection drops them once they are written.
+struct Piece {
     data: Bytes,
-    _part: Arc<HeldPermit>,
+    part: Arc<Part>,
 }
 
-/// The permit of one part of a response: parts of one response are written at different times.
-struct HeldPermit(#[expect(dead_code, reason = "held until the part is written")] Arc<Permit>);
-
-impl AsRef<[u8]> for PermittedBytes {
+impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         &self.data
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.part.0.record_written(self.data.len());
     }
 }
 
@@ -148,59 +219,88 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::gateway::admission::{Admission, AdmissionRequest};
+    use crate::gateway::bytes_permit::ByteCapacity;
 
-    fn permit(admission: &Admission) -> Arc<Permit> {
-        Arc::new(
-            admission
-                .admit(AdmissionRequest { bytes: 0, announced: 0, no_credit: false, max_wait: None })
-                .unwrap(),
-        )
+    const MAX: usize = 64 << 20;
+
+    fn connection() -> Arc<UnwrittenReplies> {
+        Arc::new(UnwrittenReplies::new(ByteCapacity::new(MAX)))
+    }
+
+    /// Bytes in use.
+    fn used(connection: &UnwrittenReplies) -> usize {
+        MAX - connection.capacity.free()
+    }
+
+    async fn data(response: &mut Response) -> Bytes {
+        response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap()
     }
 
     #[tokio::test]
-    async fn a_reply_holds_its_permit_until_its_last_byte_is_written() {
-        let admission = Admission::new(1, 0);
-        let mut response = hold_permit(Response::new("reply".into()), permit(&admission), None);
-        let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+    async fn a_reply_holds_its_bytes_until_the_last_one_is_written() {
+        let connection = connection();
+        let bytes = Arc::new(connection.capacity.permit());
+        bytes.try_grow_to(1 << 20).unwrap();
+        let reply = charge(Response::new(vec![1; 100_000].into()), &bytes, ReplyKind::Single);
+        drop(bytes);
+        let mut response = hold_until_written(reply, &connection);
+        assert_eq!(response.body().size_hint().exact(), Some(100_000));
+        let first = data(&mut response).await;
+        assert_eq!(
+            (first.len(), response.body().size_hint().exact()),
+            (REPLY_PIECE_BYTES, Some(100_000 - 16_384))
+        );
+        let held = used(&connection);
+        assert!(held > 100_000 && held < 100_000 + 2 * REPLY_BYTES_MIN, "{held}");
+        let mut rest = Vec::new();
+        while !response.body().is_end_stream() {
+            rest.push(data(&mut response).await);
+        }
+        assert_eq!(rest.iter().map(Bytes::len).sum::<usize>(), 100_000 - REPLY_PIECE_BYTES);
+        drop((first, response));
+        assert_eq!(used(&connection), held);
+        let last = rest.pop().unwrap().slice(3..);
+        drop(rest);
+        assert_eq!(used(&connection), held);
+        drop(last);
+        assert_eq!(used(&connection), 0);
+    }
+
+    #[tokio::test]
+    async fn replies_without_admission_hold_capacity_too() {
+        let connection = connection();
+        let mut response = hold_until_written(Response::new("text".into()), &connection);
+        assert_eq!(used(&connection), REPLY_BYTES_MIN);
+        assert_eq!(&data(&mut response).await[..], b"text");
         drop(response);
-        assert_eq!((&frame[..], admission.in_flight()), (&b"reply"[..], 1));
-        let last = frame.slice(3..);
-        drop(frame);
-        assert_eq!(admission.in_flight(), 1);
-        drop(last);
-        assert_eq!(admission.in_flight(), 0);
+        assert_eq!(used(&connection), 0);
+        let empty = hold_until_written(Response::new(Body::empty()), &connection);
+        assert_eq!((used(&connection), empty.status()), (0, StatusCode::OK));
     }
 
-    #[test]
-    fn a_connection_is_stalled_by_its_oldest_unwritten_reply() {
-        let (admission, unwritten) = (Admission::new(3, 0), UnwrittenReplies::default());
-        let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let permits = [permit(&admission), permit(&admission), permit(&admission)];
-        for (seconds, permit) in (0..).zip(&permits) {
-            unwritten.add(permit, start + second * seconds);
-        }
-        let [first, middle, last] = permits;
-        drop(middle);
-        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT - second));
-        assert!(unwritten.is_stalled(start + CLIENT_TIMEOUT));
-        drop(first);
-        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT + second));
-        assert!(unwritten.is_stalled(start + CLIENT_TIMEOUT + second * 2));
-        drop(last);
-        assert!(!unwritten.is_stalled(start + CLIENT_TIMEOUT * 2));
-        assert!(unwritten.0.lock().is_empty());
+    #[tokio::test]
+    async fn a_part_of_a_stream_is_not_split() {
+        let connection = connection();
+        let bytes = Arc::new(connection.capacity.permit());
+        let stream = charge(Response::new(vec![1; 100_000].into()), &bytes, ReplyKind::Stream);
+        let mut response = hold_until_written(stream, &connection);
+        assert_eq!(data(&mut response).await.len(), 100_000);
     }
 
-    #[test]
-    fn written_replies_are_removed_even_after_an_unwritten_one() {
-        let (admission, unwritten, now) = (Admission::new(3, 0), UnwrittenReplies::default(), Instant::now());
-        let stalled = permit(&admission);
-        unwritten.add(&stalled, now);
-        for _ in 0..3 * ENTRIES_MAX {
-            unwritten.add(&permit(&admission), now);
-        }
-        assert!(unwritten.0.lock().len() <= ENTRIES_MAX);
-        assert!(unwritten.is_stalled(now + CLIENT_TIMEOUT));
+    #[tokio::test]
+    async fn probes_are_answered_without_capacity_and_many_streams_are_not() {
+        let connection = connection();
+        let _others = connection.capacity.fill(0);
+        let mut probe = hold_until_written(Response::new("alive".into()), &connection);
+        assert_eq!(&data(&mut probe).await[..], b"alive");
+        let mut large = hold_until_written(Response::new(vec![0; 100_000].into()), &connection);
+        assert!(large.body_mut().frame().await.unwrap().is_err());
+        connection.set_http2();
+        let refused = hold_until_written(Response::new("text".into()), &connection);
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let mut call = Response::new("message".into());
+        call.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
+        let refused = hold_until_written(call, &connection);
+        assert_eq!(refused.headers()["grpc-status"], "8");
     }
 }

@@ -62,6 +62,8 @@ pub struct Gateway {
     pub(super) prefetch: usize,
     /// Maximum of bytes that the documents of a request may hold.
     request_bytes_max: usize,
+    /// Maximum of open connections.
+    pub(super) connections_max: usize,
     /// Sender that every connection and session clones, so that the server notices when the last one ends. Taken when
     /// draining starts.
     pub(super) connections: Mutex<Option<mpsc::Sender<()>>>,
@@ -75,7 +77,8 @@ impl Gateway {
         Self {
             info: FlowInfo::new(topology, &flow),
             flow,
-            admission: Admission::new(topology.credits, queued),
+            admission: Admission::new(topology.credits, queued)
+                .with_bytes_max(topology.memory.gateway_bytes_max),
             rejections: RejectionLimiter::new(),
             counters: GatewayCounters::default(),
             client_schema: ClientSchema::default(),
@@ -87,6 +90,7 @@ impl Gateway {
             config: topology.gateway.clone(),
             prefetch: topology.credits,
             request_bytes_max: topology.memory.request_bytes_max,
+            connections_max: topology.memory.connections_max,
             connections: Mutex::new(None),
         }
     }
@@ -207,6 +211,13 @@ impl Gateway {
                 let entered = Instant::now();
                 let outcome = pending.outcome().await;
                 self.admission.record_sojourn(entered.elapsed());
+                if let Outcome::Reply(response) = &outcome {
+                    permit.reserve_reply(&response.documents).await.inspect_err(|_| {
+                        self.counters.answered(true, start.elapsed().unwrap_or_default());
+                    })?;
+                }
+                // The flow is done: from here on the request holds bytes alone, however slowly its client reads.
+                permit.release_slot();
                 self.paths.hide_in(outcome)
             }
             Err(error) => return Err(self.rejection(&error)),

@@ -4,15 +4,16 @@
 //! A stream that is dropped, because the client has disconnected, cancels its request.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flowrun_sdk::{Document, DocumentSink, Documents};
 use futures_util::{Stream, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinSet};
 
 use super::admission::Permit;
+use super::bytes_permit::BytesPermit;
 use super::request::{GatewayRequest, GatewayResponse, Rejection, RequestFailure, RouteEntry};
 use super::service::Gateway;
 use crate::limits::STREAM_BYTES_MAX;
@@ -33,30 +34,52 @@ pub(super) enum StreamEnd {
     Rejection(Rejection),
 }
 
+/// Documents of a request that the stream has not sent yet, and their capacity.
+#[derive(Debug)]
+struct Unread {
+    bytes: AtomicUsize,
+    permit: BytesPermit,
+}
+
+impl Unread {
+    /// Adds documents. Returns false if they exceed what a client may leave unread, or the capacity.
+    fn add(&self, documents: &Documents) -> bool {
+        let bytes = documents.memory_bytes();
+        let unread = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        unread <= STREAM_BYTES_MAX && self.permit.try_grow_to(unread).is_ok()
+    }
+
+    fn remove(&self, bytes: usize) {
+        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.permit.shrink_to(before.saturating_sub(bytes));
+    }
+}
+
 /// Sends documents to the stream of a request.
 #[derive(Debug)]
 struct ChannelSink {
     sender: mpsc::UnboundedSender<Documents>,
-    /// Bytes of the documents that the stream has not taken yet.
-    unread_bytes: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
+    /// Ready once the client reads the documents too slowly.
+    overrun: Arc<Notify>,
 }
 
 impl DocumentSink for ChannelSink {
     fn send(&self, documents: Documents) {
-        self.unread_bytes.fetch_add(documents.memory_bytes(), Ordering::Relaxed);
-        // The receiver is gone once the request is cancelled.
-        let _ = self.sender.send(documents);
+        match self.unread.add(&documents) {
+            // The receiver is gone once the request is cancelled.
+            true => drop(self.sender.send(documents)),
+            false => self.overrun.notify_one(),
+        }
     }
 }
 
-type Response = Pin<Box<dyn Future<Output = Result<GatewayResponse, Rejection>> + Send>>;
-
 /// State of a stream.
 struct DocumentStream {
-    /// The request; `None` once it has ended.
-    response: Option<Response>,
+    /// The request, cancelled when it is dropped; empty once it has ended.
+    request: JoinSet<Result<GatewayResponse, Rejection>>,
     receiver: mpsc::UnboundedReceiver<Documents>,
-    unread_bytes: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
     /// Documents that were received, in their order.
     documents: VecDeque<Document>,
     /// Failure that ends the stream after these documents.
@@ -64,25 +87,29 @@ struct DocumentStream {
 }
 
 /// Submits an admitted request. Returns the stream of its documents.
+///
+/// The request has a task of its own, so that it leaves the flow whether or not the client reads.
 pub(super) fn submit(
     gateway: &Arc<Gateway>,
     permit: &Arc<Permit>,
     request: GatewayRequest,
 ) -> impl Stream<Item = StreamItem> + Send + use<> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let unread_bytes = Arc::new(AtomicUsize::new(0));
-    let sink: Arc<dyn DocumentSink> =
-        Arc::new(ChannelSink { sender, unread_bytes: Arc::clone(&unread_bytes) });
-    let request = GatewayRequest { sink: Some(sink), ..request };
+    let unread = Arc::new(Unread { bytes: AtomicUsize::new(0), permit: gateway.admission.bytes_permit() });
+    let overrun = Arc::new(Notify::new());
+    let sink = ChannelSink { sender, unread: Arc::clone(&unread), overrun: Arc::clone(&overrun) };
+    let request = GatewayRequest { sink: Some(Arc::new(sink)), ..request };
     let (gateway, permit) = (Arc::clone(gateway), Arc::clone(permit));
-    let response: Response = Box::pin(async move { gateway.submit(&permit, request).await });
-    let state = DocumentStream {
-        response: Some(response),
-        receiver,
-        unread_bytes,
-        documents: VecDeque::new(),
-        failure: None,
-    };
+    let mut running = JoinSet::new();
+    running.spawn(async move {
+        let slow = "the client reads the documents more slowly than they are made";
+        tokio::select! {
+            response = gateway.submit(&permit, request) => response,
+            () = overrun.notified() => Err(Rejection::Overloaded(slow.to_owned())),
+        }
+    });
+    let state =
+        DocumentStream { request: running, receiver, unread, documents: VecDeque::new(), failure: None };
     stream::unfold(state, |mut state| async move { Some((state.next().await?, state)) })
 }
 
@@ -95,38 +122,37 @@ impl DocumentStream {
             if let Some(failure) = self.failure.take() {
                 return Some(StreamItem::Failed(failure));
             }
-            let response = self.response.as_mut()?;
             tokio::select! {
                 biased;
                 Some(documents) = self.receiver.recv() => self.take(documents),
-                response = response => self.end(response),
+                ended = self.request.join_next() => self.end(ended?),
             }
         }
     }
 
-    /// Takes documents that an executor yielded. Cancels a request whose client reads too slowly.
+    /// Takes documents that an executor yielded.
     fn take(&mut self, documents: Documents) {
-        let unread = self.unread_bytes.fetch_sub(documents.memory_bytes(), Ordering::Relaxed);
+        self.unread.remove(documents.memory_bytes());
         self.documents.extend(documents);
-        if unread > STREAM_BYTES_MAX {
-            self.response = None;
-            let message = "the client reads the documents more slowly than they are made".to_owned();
-            self.failure = Some(Box::new(StreamEnd::Rejection(Rejection::Overloaded(message))));
-        }
     }
 
     /// Ends the request: its other documents follow those that were yielded.
-    fn end(&mut self, response: Result<GatewayResponse, Rejection>) {
-        self.response = None;
+    fn end(&mut self, ended: Result<Result<GatewayResponse, Rejection>, JoinError>) {
         while let Ok(documents) = self.receiver.try_recv() {
-            self.documents.extend(documents);
+            self.take(documents);
         }
-        match response {
-            Ok(GatewayResponse { result: Ok(response), .. }) => self.documents.extend(response.documents),
-            Ok(GatewayResponse { result: Err(failure), routes, .. }) => {
+        match ended {
+            Ok(Ok(GatewayResponse { result: Ok(response), .. })) => self.documents.extend(response.documents),
+            Ok(Ok(GatewayResponse { result: Err(failure), routes, .. })) => {
                 self.failure = Some(Box::new(StreamEnd::Failure(failure, routes)));
             }
-            Err(rejection) => self.failure = Some(Box::new(StreamEnd::Rejection(rejection))),
+            Ok(Err(rejection)) => self.failure = Some(Box::new(StreamEnd::Rejection(rejection))),
+            Err(error) => {
+                // A bug: the panic continues where the request was sent from.
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
         }
     }
 }

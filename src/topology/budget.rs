@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{InputPort, Memory, PodPlan, format_bytes};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::limits::{QUEUE_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::limits::{
+    CONNECTION_BYTES, CONNECTIONS_MAX, CONNECTIONS_MEMORY_DIVISOR, CONNECTIONS_MIN, QUEUE_BYTES_MAX,
+    QUEUE_BYTES_MIN, QUEUE_MEMORY_DIVISOR, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX,
+};
 
 /// Upper bound of the memory that requests occupy, inside the flow and at its gateway. It does not include the
 /// program, models and indexes.
@@ -20,6 +23,10 @@ pub struct MemoryBound {
     /// True if an executor may add content to documents, or if that is unknown. Otherwise documents never occupy more than
     /// the gateway has admitted.
     pub grows: bool,
+    /// Bytes of requests and replies at the gateway: received, decompressed, decoded, queued, and not written yet.
+    pub gateway_bytes_max: usize,
+    /// Open connections.
+    pub connections_max: usize,
 }
 
 impl MemoryBound {
@@ -29,13 +36,13 @@ impl MemoryBound {
         match self.grows {
             true => inside.saturating_mul(self.copies),
             // The first copy is the one that was admitted.
-            false => inside.min(QUEUE_BYTES_MAX).saturating_mul(self.copies.saturating_sub(1)),
+            false => inside.min(self.gateway_bytes_max).saturating_mul(self.copies.saturating_sub(1)),
         }
     }
 
-    /// Bytes of requests and replies at the gateway: received, decompressed, decoded, queued, and not written yet.
-    pub fn gateway_bytes(self) -> usize {
-        QUEUE_BYTES_MAX
+    /// Bytes of open connections: buffers and HTTP/2 windows.
+    pub fn connections_bytes(self) -> usize {
+        self.connections_max.saturating_mul(CONNECTION_BYTES)
     }
 
     /// Bytes of the ids and URIs that the web pages keep: see [`SHOWN_BYTES_MAX`].
@@ -45,7 +52,12 @@ impl MemoryBound {
 
     /// The bound in bytes.
     pub fn bytes(self) -> usize {
-        self.flow_bytes().saturating_add(self.gateway_bytes()).saturating_add(self.pages_bytes())
+        self.flow_bytes().saturating_add(self.service_bytes())
+    }
+
+    /// Bytes of all parts but the flow.
+    fn service_bytes(self) -> usize {
+        self.gateway_bytes_max + self.connections_bytes() + self.pages_bytes()
     }
 
     /// Warning for a bound that exceeds the memory that the process may use.
@@ -69,8 +81,7 @@ impl MemoryBound {
     /// The memory that the process may use, and the `prefetch` that fits into it if the bound does not.
     #[must_use]
     pub fn compared_with(self, memory: Memory) -> String {
-        let of = if memory.is_container { "container" } else { "machine" };
-        let line = format!("memory of the {of}: {}", format_bytes(memory.bytes));
+        let line = format!("memory of the {}: {}", memory.source, format_bytes(memory.bytes));
         match self.prefetch_within(memory.bytes).filter(|_| self.bytes() > memory.bytes) {
             Some(prefetch) => format!("{line}; `prefetch: {prefetch}` fits"),
             None => line,
@@ -80,26 +91,57 @@ impl MemoryBound {
     /// The largest `prefetch` with which the bound is at most `bytes`; `None` if there is none.
     fn prefetch_within(self, bytes: usize) -> Option<usize> {
         let per_request = self.request_bytes_max.saturating_mul(self.copies).max(1);
-        let flow = bytes.checked_sub(self.gateway_bytes() + self.pages_bytes())?;
+        let flow = bytes.checked_sub(self.service_bytes())?;
         Some(flow / per_request).filter(|requests| *requests > 0)
     }
 
-    /// The bound of a flow with these pods and at most `requests` requests inside.
-    pub(super) fn new(pods: &[PodPlan], entry_ports: &[InputPort], requests: usize) -> Self {
+    /// The bound of a flow with these pods and at most `requests` requests inside. The limits of the gateway follow from the
+    /// memory that the process may use.
+    pub(super) fn new(
+        pods: &[PodPlan],
+        entry_ports: &[InputPort],
+        requests: usize,
+        memory: Option<Memory>,
+    ) -> Self {
         let forks = |outputs: &[InputPort]| outputs.len().saturating_sub(1);
         let branches = 1 + forks(entry_ports) + pods.iter().map(|pod| forks(&pod.outputs)).sum::<usize>();
         let shards = pods.iter().map(|pod| pod.shards).max().unwrap_or(1);
         let grows = pods.iter().any(|pod| !pod.description.adds_nothing);
-        Self { requests, copies: branches * shards, request_bytes_max: REQUEST_BYTES_MAX, grows }
+        let memory = memory.map_or(usize::MAX, |memory| memory.bytes);
+        let connections = memory / CONNECTIONS_MEMORY_DIVISOR / CONNECTION_BYTES;
+        Self {
+            requests,
+            copies: branches * shards,
+            request_bytes_max: REQUEST_BYTES_MAX,
+            grows,
+            gateway_bytes_max: (memory / QUEUE_MEMORY_DIVISOR).clamp(QUEUE_BYTES_MIN, QUEUE_BYTES_MAX),
+            connections_max: connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::MemorySource;
 
-    const BOUND: MemoryBound =
-        MemoryBound { requests: 10, copies: 2, request_bytes_max: 1 << 28, grows: true };
+    const BOUND: MemoryBound = MemoryBound {
+        requests: 10,
+        copies: 2,
+        request_bytes_max: 1 << 28,
+        grows: true,
+        gateway_bytes_max: 1 << 30,
+        connections_max: 1000,
+    };
+
+    fn memory(bytes: usize) -> Memory {
+        Memory { bytes, source: MemorySource::Container }
+    }
+
+    /// The bound of a flow without pods on a machine with this memory.
+    fn planned(requests: usize, memory: Option<Memory>) -> MemoryBound {
+        MemoryBound::new(&[], &[], requests, memory)
+    }
 
     #[test]
     fn a_memory_bound_saturates() {
@@ -111,8 +153,34 @@ mod tests {
     fn documents_that_do_not_grow_occupy_what_the_gateway_admits() {
         assert_eq!(BOUND.flow_bytes(), 20 << 28);
         let passing = MemoryBound { grows: false, ..BOUND };
-        assert_eq!(passing.flow_bytes(), QUEUE_BYTES_MAX);
+        assert_eq!(passing.flow_bytes(), BOUND.gateway_bytes_max);
         assert_eq!(MemoryBound { copies: 1, ..passing }.flow_bytes(), 0);
+    }
+
+    #[test]
+    fn the_limits_of_the_gateway_follow_the_memory_within_their_bounds() {
+        let limits = |bytes| {
+            let bound = planned(1, Some(memory(bytes)));
+            (bound.gateway_bytes_max, bound.connections_max)
+        };
+        assert_eq!(limits(0), (QUEUE_BYTES_MIN, CONNECTIONS_MIN));
+        assert_eq!(limits(1 << 30), (256 << 20, 1310));
+        assert_eq!(limits(16 << 30), (QUEUE_BYTES_MAX, CONNECTIONS_MAX));
+        let unknown = planned(1, None);
+        assert_eq!((unknown.gateway_bytes_max, unknown.connections_max), (QUEUE_BYTES_MAX, CONNECTIONS_MAX));
+    }
+
+    #[test]
+    fn a_service_in_a_small_container_has_a_bound_that_fits() {
+        for mebibytes in [256, 512, 1024, 2048, 4096] {
+            let memory = memory(mebibytes << 20);
+            let passing = planned(50, Some(memory));
+            assert!(passing.warning(memory).is_none(), "{mebibytes} MiB: {passing}");
+        }
+        let memory = memory(1 << 30);
+        let growing = |requests| MemoryBound { grows: true, ..planned(requests, Some(memory)) };
+        assert!(growing(2).warning(memory).is_none(), "{}", growing(2));
+        assert!(growing(3).warning(memory).is_some());
     }
 
     #[test]
@@ -126,10 +194,9 @@ mod tests {
 
     #[test]
     fn a_bound_beyond_the_memory_is_a_warning_with_a_prefetch_that_fits() {
-        let memory = |bytes| Memory { bytes, is_container: true };
         assert!(BOUND.warning(memory(BOUND.bytes())).is_none());
         let warning = BOUND.warning(memory(BOUND.bytes() - 1)).unwrap();
-        assert_eq!((warning.code, warning.message.contains("6.0 GiB")), (Code::MemoryExceeded, true));
+        assert_eq!((warning.code, warning.message.contains("6.1 GiB")), (Code::MemoryExceeded, true));
         assert_eq!(
             BOUND.compared_with(memory(4 << 30)),
             "memory of the container: 4 GiB; `prefetch: 5` fits"

@@ -36,7 +36,7 @@ pub use diff::TopologyDiff;
 pub(crate) use executor::executor_name;
 pub use executor::{ComponentPlan, ExecutorPlan, ExecutorRef, ProgramPlan, StepPlan};
 pub(crate) use library::fault_code as library_fault_code;
-pub use machine::{Machine, Memory};
+pub use machine::{Machine, Memory, MemorySource};
 pub use plan::plan;
 pub use resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor, resolve};
 pub(crate) use spans::diagnostic_at;

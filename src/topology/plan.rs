@@ -31,7 +31,7 @@ pub fn plan(
     }
     Topology {
         name: spec.name.clone(),
-        memory: MemoryBound::new(&pods, &entry_ports, spec.prefetch),
+        memory: MemoryBound::new(&pods, &entry_ports, spec.prefetch, machine.memory),
         pods,
         entry_ports,
         exit_inputs,

@@ -51,7 +51,9 @@ impl fmt::Display for MemoryBound {
         };
         writeln!(f, "memory bound: {}, besides programs, models and indexes", format_bytes(self.bytes()))?;
         writeln!(f, "  flow: {} ({factors})", format_bytes(self.flow_bytes()))?;
-        writeln!(f, "  gateway: {} (requests and replies)", format_bytes(self.gateway_bytes()))?;
+        writeln!(f, "  gateway: {} (requests and replies)", format_bytes(self.gateway_bytes_max))?;
+        let (connections, bytes) = (self.connections_max, format_bytes(self.connections_bytes()));
+        writeln!(f, "  connections: {bytes} (at most {connections})")?;
         writeln!(f, "  pages: {}", format_bytes(self.pages_bytes()))
     }
 }

@@ -14,5 +14,6 @@ mod services;
 mod streams;
 mod tls;
 mod traces;
+mod unread;
 mod websocket;
 mod websocket_captures;

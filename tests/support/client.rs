@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use flowrun::gateway::{Collector, Gateway, Server, Tls, Token, Tokens, TraceExporter, serve};
 use flowrun::runtime::{DrainReport, Flow};
+use flowrun::topology::Topology;
 use flowrun::yaml::Environment;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -36,31 +37,35 @@ pub(crate) async fn serve_with_token(with: &str, executors: &str, token: Option<
 
 /// Like [`serve_flow`], but requires one of several access tokens.
 pub(crate) async fn serve_with_tokens(with: &str, executors: &str, tokens: Tokens) -> ServedFlow {
-    start_server(with, executors, tokens, None, "127.0.0.1:0").await
+    start_server(&planned(with, executors), tokens, None, "127.0.0.1:0").await
 }
 
 /// Like [`serve_flow`], but with TLS.
 pub(crate) async fn serve_with_tls(executors: &str, tls: Tls) -> ServedFlow {
-    start_server("", executors, Tokens::default(), Some(tls), "127.0.0.1:0").await
+    start_server(&planned("", executors), Tokens::default(), Some(tls), "127.0.0.1:0").await
 }
 
 /// Like [`serve_flow`], but listens at `address`.
 pub(crate) async fn serve_at(executors: &str, address: &str) -> ServedFlow {
-    start_server("", executors, Tokens::default(), None, address).await
+    start_server(&planned("", executors), Tokens::default(), None, address).await
 }
 
-async fn start_server(
-    with: &str,
-    executors: &str,
-    tokens: Tokens,
-    tls: Option<Tls>,
-    address: &str,
-) -> ServedFlow {
+/// Like [`serve_flow`], but the gateway may hold `bytes` only.
+pub(crate) async fn serve_with_bytes(with: &str, executors: &str, bytes: usize) -> ServedFlow {
+    let mut topology = planned(with, executors);
+    topology.memory.gateway_bytes_max = bytes;
+    start_server(&topology, Tokens::default(), None, "127.0.0.1:0").await
+}
+
+fn planned(with: &str, executors: &str) -> Topology {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("jtype: Flow\n{with}\nexecutors:\n{executors}");
-    let topology = super::plan(&yaml, directory.path(), &Environment::default());
-    let flow = Arc::new(super::start(&topology).await);
-    let gateway = Gateway::new(Arc::clone(&flow), &topology, tokens);
+    super::plan(&yaml, directory.path(), &Environment::default())
+}
+
+async fn start_server(topology: &Topology, tokens: Tokens, tls: Option<Tls>, address: &str) -> ServedFlow {
+    let flow = Arc::new(super::start(topology).await);
+    let gateway = Gateway::new(Arc::clone(&flow), topology, tokens);
     let gateway = match tls {
         Some(tls) => gateway.with_tls(tls),
         None => gateway,

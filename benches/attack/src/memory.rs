@@ -28,6 +28,11 @@ impl ProcessMemory {
         self.field("VmHWM:")
     }
 
+    /// Bytes of address space that are not resident.
+    pub(crate) fn reserved(&self) -> Option<u64> {
+        self.field("VmSize:")?.checked_sub(self.resident()?)
+    }
+
     /// Starts a new measurement of the peak.
     ///
     /// # Errors

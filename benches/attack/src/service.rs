@@ -47,7 +47,7 @@ impl Service {
         let program = std::fs::canonicalize(program)?;
         std::fs::write(directory.path().join("flow.yml"), FLOW)?;
         let command = |arguments: &[&str]| {
-            let mut command = Command::new(&program);
+            let mut command = limit.map_or_else(|| Command::new(&program), |limit| limit.command(&program));
             command.args(arguments).current_dir(directory.path()).env_clear().stdin(Stdio::null());
             command
         };
@@ -55,9 +55,6 @@ impl Service {
         let memory_bound = printed_bound(&String::from_utf8_lossy(&checked.stdout))?;
         let mut serving = command(&["serve", "flow.yml", "--quiet"]);
         let mut child = serving.stdout(Stdio::piped()).spawn()?;
-        if let Some(limit) = limit {
-            limit.add(child.id())?;
-        }
         let address = listening_address(&mut child)?;
         let memory = ProcessMemory::of(child.id());
         let service = Self { child, address, memory, memory_bound, _directory: directory };
@@ -65,6 +62,11 @@ impl Service {
             (0..DOCUMENTS).map(|number| json!({"id": number.to_string(), "text": text(number)})).collect();
         service.post("/index", &json!({"data": documents}))?;
         Ok(service)
+    }
+
+    /// Bytes of address space that it reserves without using them.
+    pub fn reserved(&self) -> u64 {
+        self.memory.reserved().unwrap_or_default()
     }
 
     /// Returns the stored documents with all their fields, as the JSON of `/list`.

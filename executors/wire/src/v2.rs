@@ -47,10 +47,17 @@ pub(super) fn encode_with_tags_as_fields(documents: &[Document]) -> Bytes {
     encode_list(documents, Fields::RecordedOrTags)
 }
 
+/// Encodes a `DocListProto` document by document: the generated types of all of them would occupy several times as much.
 fn encode_list(documents: &[Document], fields: Fields) -> Bytes {
-    let docs = documents.iter().map(|document| message(document, fields)).collect();
-    DocListProto { docs }.encode_to_vec().into()
+    let mut list = Vec::new();
+    for document in documents {
+        prost::encoding::message::encode(LIST_DOCUMENTS, &message(document, fields), &mut list);
+    }
+    list.into()
 }
+
+/// Number of the field `docs` of a `DocListProto`.
+const LIST_DOCUMENTS: u32 = 1;
 
 /// Names of the fields of [`Document`]: a tag of such a name is never a field.
 const OWN_FIELDS: [&str; 18] = [

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -21,11 +22,12 @@ use crate::gateway::inflate::OnFull;
 use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::request_body::RequestBody;
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{self, Answer, InFlight, Received, Transport};
 use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{Envelope, data_reply, rejected_reply};
-use crate::limits::CLIENT_TIMEOUT;
+use crate::limits::{CLIENT_TIMEOUT, REPLY_BYTES_MIN};
 
 /// Replies that are buffered until the connection takes them.
 const REPLIES_BUFFERED: usize = 4;
@@ -44,9 +46,17 @@ pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, reques
             let call = Call::new(&gateway, options.metadata, input, replies);
             session::serve(call, &gateway, options.session).await;
         });
-        ReceiverStream::new(buffered)
+        // From here on the connection holds the capacity for a reply.
+        ReceiverStream::new(buffered).map(|reply: Result<ChargedReply, Status>| Ok(reply?.message))
     });
-    streaming_response(&gateway, head.headers, replies).await
+    let response = streaming_response(&gateway, head.headers, replies).await;
+    charge(response, &Arc::new(gateway.admission.bytes_permit()), ReplyKind::Session)
+}
+
+/// A reply with the capacity that it holds.
+struct ChargedReply {
+    message: DataRequestProto,
+    _bytes: Arc<BytesPermit>,
 }
 
 /// A call as a [`Transport`]. The session ends with a status, or successfully with `None`.
@@ -55,7 +65,7 @@ struct Call {
     metadata: Arc<CallMetadata>,
     /// Requests; `None` once the input is closed.
     input: Option<Input>,
-    replies: mpsc::Sender<Result<DataRequestProto, Status>>,
+    replies: mpsc::Sender<Result<ChargedReply, Status>>,
     /// Ready once the client has disconnected.
     disconnected: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -65,6 +75,8 @@ struct DecodedCall {
     envelope: Envelope,
     request: Result<GatewayRequest, Rejection>,
     bytes: Arc<BytesPermit>,
+    /// Bytes of the message, parts of which may be in the reply.
+    length: usize,
 }
 
 /// A message that is being decoded.
@@ -90,10 +102,11 @@ impl Input {
             let Some(message) = self.messages.next().await? else { return Ok(None) };
             // From here on the request has the capacity for its message.
             let (bytes, metadata) = (Arc::new(self.bytes.take()), Arc::clone(metadata));
+            let length = message.len();
             self.decoding = Some(Box::pin(
-                offload_large(message.len(), move || {
+                offload_large(length, move || {
                     let (envelope, request) = Envelope::decode(message, &metadata, &bytes)?;
-                    Ok(DecodedCall { envelope, request, bytes })
+                    Ok(DecodedCall { envelope, request, bytes, length })
                 })
                 .map(|decoded| decoded.and_then(|decoded| decoded)),
             ));
@@ -106,7 +119,7 @@ impl Call {
         gateway: &Arc<Gateway>,
         metadata: CallMetadata,
         input: Input,
-        replies: mpsc::Sender<Result<DataRequestProto, Status>>,
+        replies: mpsc::Sender<Result<ChargedReply, Status>>,
     ) -> Self {
         let closed = replies.clone();
         Self {
@@ -121,7 +134,7 @@ impl Call {
 
 impl Transport for Call {
     type Request = DecodedCall;
-    type Reply = DataRequestProto;
+    type Reply = ChargedReply;
     type End = Option<Status>;
 
     async fn receive(&mut self, has_capacity: bool) -> Received<Self> {
@@ -142,21 +155,19 @@ impl Transport for Call {
 
     fn submit(&self, permit: Permit, request: DecodedCall) -> InFlight<Self> {
         let gateway = Arc::clone(&self.gateway);
-        let DecodedCall { envelope, request, .. } = request;
+        let DecodedCall { envelope, request, length, .. } = request;
         Box::pin(async move {
             let response = match request {
                 Ok(request) => gateway.submit(&permit, request).await,
                 Err(rejection) => Err(rejection),
             };
-            match response {
-                Ok(response) => Ok(data_reply(envelope, response)),
-                // These concern the request alone; other rejections end the call.
-                Err(
-                    rejection
-                    @ (Rejection::DeadlineExceeded | Rejection::Invalid(_) | Rejection::TooLarge(_)),
-                ) => Ok(rejected_reply(envelope, &rejection)),
-                Err(rejection) => Err(Some(rejection_status(&rejection))),
-            }
+            let message = match response {
+                Ok(response) => data_reply(envelope, response, &permit.bytes),
+                Err(rejection) if concerns_request(&rejection) => rejected_reply(envelope, &rejection),
+                Err(rejection) => return Err(Some(rejection_status(&rejection))),
+            };
+            permit.bytes.shrink_to(length + message.encoded_len() + REPLY_BYTES_MIN);
+            Ok(ChargedReply { message, _bytes: Arc::clone(&permit.bytes) })
         })
     }
 
@@ -172,13 +183,29 @@ impl Transport for Call {
         self.input = None;
     }
 
-    async fn send(&mut self, reply: DataRequestProto) -> bool {
-        self.replies.send_timeout(Ok(reply), CLIENT_TIMEOUT).await.is_ok()
+    async fn send(&mut self, reply: ChargedReply) -> bool {
+        tokio::select! {
+            sent = self.replies.send(Ok(reply)) => sent.is_ok(),
+            () = self.gateway.admission.capacity.read_timeout(CLIENT_TIMEOUT) => false,
+        }
     }
 
     async fn finish(self, status: Option<Status>) {
         if let Some(status) = status {
             let _ = self.replies.send_timeout(Err(status), CLIENT_TIMEOUT).await;
+        }
+    }
+}
+
+/// True for a rejection that is the reply to its request; the rest end the call.
+fn concerns_request(rejection: &Rejection) -> bool {
+    match rejection {
+        Rejection::DeadlineExceeded
+        | Rejection::Invalid(_)
+        | Rejection::TooLarge(_)
+        | Rejection::Unanswered => true,
+        Rejection::Overloaded(_) | Rejection::Draining | Rejection::BodyTimeout | Rejection::Forbidden(_) => {
+            false
         }
     }
 }

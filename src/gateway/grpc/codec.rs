@@ -22,7 +22,6 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::inflate::OnFull;
 use crate::gateway::request::Rejection;
 use crate::gateway::request_body::RequestBody;
-use crate::gateway::response_body::UnwrittenReplies;
 use crate::gateway::service::Gateway;
 use crate::limits::CONTROL_MESSAGE_BYTES_MAX;
 use crate::spec::Compression;
@@ -135,8 +134,6 @@ pub(super) struct AdmittedCall {
     pub(super) headers: HeaderMap,
     /// The message; its bytes are reserved in the permit as they arrive.
     pub(super) messages: MessageReader,
-    /// Unwritten replies of the connection.
-    pub(super) unwritten: Option<Arc<UnwrittenReplies>>,
 }
 
 /// Admits a call with one message, from its headers, before the message is read.
@@ -145,18 +142,17 @@ pub(super) struct AdmittedCall {
 /// The response to a rejected call, after the delay of the rejection limiter.
 pub(super) async fn admit(gateway: &Gateway, request: Request) -> Result<AdmittedCall, Response> {
     let metadata = CallMetadata::new(request.headers(), request.extensions());
-    let unwritten = UnwrittenReplies::from_extensions(request.extensions());
     let permit = match gateway.admit(0, Some(max_wait(metadata.deadline))) {
         Ok(permit) => Arc::new(permit),
         Err(rejection) => {
             gateway.rejections.wait(&rejection).await;
-            return Err(status_response(rejection_status(&rejection)));
+            return Err(rejected_call(&rejection));
         }
     };
     let (head, body) = request.into_parts();
     let body = RequestBody::single(body, &permit);
     match MessageReader::new(&head.headers, body, &permit.bytes, OnFull::Reject) {
-        Ok(messages) => Ok(AdmittedCall { permit, metadata, headers: head.headers, messages, unwritten }),
+        Ok(messages) => Ok(AdmittedCall { permit, metadata, headers: head.headers, messages }),
         Err(status) => Err(status_response(status)),
     }
 }
@@ -177,6 +173,11 @@ pub(in crate::gateway) fn status_response(status: Status) -> Response {
     response(status.into_http())
 }
 
+/// Response to a call that is rejected.
+pub(in crate::gateway) fn rejected_call(rejection: &Rejection) -> Response {
+    status_response(rejection_status(rejection))
+}
+
 /// gRPC status of a rejection.
 pub(super) fn rejection_status(rejection: &Rejection) -> Status {
     let message = rejection.to_string();
@@ -190,7 +191,7 @@ pub(super) fn rejection_status(rejection: &Rejection) -> Status {
         Rejection::Draining => Status::unavailable(message),
         Rejection::DeadlineExceeded | Rejection::BodyTimeout => Status::deadline_exceeded(message),
         Rejection::Invalid(_) => Status::invalid_argument(message),
-        Rejection::TooLarge(_) => Status::resource_exhausted(message),
+        Rejection::TooLarge(_) | Rejection::Unanswered => Status::resource_exhausted(message),
         Rejection::Forbidden(_) => Status::permission_denied(message),
     }
 }

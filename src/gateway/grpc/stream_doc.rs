@@ -22,7 +22,7 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
-use crate::gateway::response_body::hold_permit_of_stream;
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::streaming::{self, StreamEnd, StreamItem};
 use crate::gateway::wire::jina::{HeaderProto, RouteProto, SingleDocumentRequestProto, StatusProto};
@@ -33,17 +33,16 @@ pub(in crate::gateway) async fn stream_doc(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
 ) -> Response {
-    let AdmittedCall { permit, metadata, headers, mut messages, unwritten } =
-        match admit(&gateway, request).await {
-            Ok(call) => call,
-            Err(response) => return response,
-        };
+    let AdmittedCall { permit, metadata, headers, mut messages } = match admit(&gateway, request).await {
+        Ok(call) => call,
+        Err(response) => return response,
+    };
     let replies = match messages.single().await {
         Ok(message) => replies(&gateway, &permit, message, metadata).await,
         Err(status) => Err(status),
     };
     let response = streaming_response(&gateway, headers, replies).await;
-    hold_permit_of_stream(response, permit, unwritten)
+    charge(response, &permit.bytes, ReplyKind::Stream)
 }
 
 /// A decoded message: the document with its schema, and the parameters.

@@ -17,13 +17,14 @@ use crate::gateway::admission::Permit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::offload::offload_large;
 use crate::gateway::request::Rejection;
-use crate::gateway::response_body::hold_permit;
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::version_info;
 use crate::gateway::wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto, StatusProto};
 use crate::gateway::wire::{
     Envelope, data_reply, decode_budget, decode_rejection, joined_request, rejected_reply,
 };
+use crate::limits::REPLY_BYTES_MIN;
 
 /// Serves one data request.
 pub(in crate::gateway) async fn process_single_data(
@@ -46,16 +47,15 @@ type DecodeRequests = fn(&Bytes) -> Result<Vec<ReceivedRequest>, WireError>;
 
 /// Serves a message that contains one or more data requests.
 async fn unary(gateway: Arc<Gateway>, request: Request, decode: DecodeRequests) -> Response {
-    let AdmittedCall { permit, metadata, headers, mut messages, unwritten } =
-        match admit(&gateway, request).await {
-            Ok(call) => call,
-            Err(response) => return response,
-        };
+    let AdmittedCall { permit, metadata, headers, mut messages } = match admit(&gateway, request).await {
+        Ok(call) => call,
+        Err(response) => return response,
+    };
     let reply = match messages.single().await {
         Ok(message) => process(&gateway, &permit, message, metadata, decode).await,
         Err(status) => Err(status),
     };
-    hold_permit(unary_response(&gateway, headers, reply).await, permit, unwritten.as_deref())
+    charge(unary_response(&gateway, headers, reply).await, &permit.bytes, ReplyKind::Single)
 }
 
 async fn process(
@@ -81,7 +81,12 @@ async fn process(
     match response {
         Ok(response) => match response.deadline_exceeded() {
             Some(message) => Err(Status::deadline_exceeded(message)),
-            None => Ok(data_reply(envelope, response)),
+            None => {
+                let reply = data_reply(envelope, response, &permit.bytes);
+                // The message is still to be encoded, as soon as the response is sent.
+                permit.bytes.shrink_to(2 * reply.encoded_len() + REPLY_BYTES_MIN);
+                Ok(reply)
+            }
         },
         Err(rejection @ Rejection::Invalid(_)) => Ok(rejected_reply(envelope, &rejection)),
         Err(rejection) => Err(rejection_status(&rejection)),

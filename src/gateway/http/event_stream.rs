@@ -24,7 +24,7 @@ use crate::gateway::ids::new_id;
 use crate::gateway::json_response::{detail, method_not_allowed};
 use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
-use crate::gateway::response_body::{UnwrittenReplies, hold_permit_of_stream};
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::streaming::{self, StreamEnd, StreamItem};
 use crate::gateway::wire::decode_budget;
@@ -104,9 +104,8 @@ pub(in crate::gateway) async fn endpoint(
         }
         first => first,
     };
-    let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
     let events = events(stream::iter(first).chain(items).map(move |item| update(&item, form)));
-    hold_permit_of_stream(events, permit, unwritten)
+    charge(events, &permit.bytes, ReplyKind::Stream)
 }
 
 /// The event of a document.

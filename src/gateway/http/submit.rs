@@ -20,7 +20,7 @@ use crate::gateway::offload::offload_large;
 use crate::gateway::pages::shown_documents::PAGE_HEADER;
 use crate::gateway::request::{GatewayRequest, Rejection, RequestFailure};
 use crate::gateway::request_body::RequestBody;
-use crate::gateway::response_body::{UnwrittenReplies, hold_permit};
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::wire::json_message::{ReplyContext, Spelling};
 use crate::gateway::wire::json_request::{self, ReadError};
@@ -67,7 +67,6 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
             return rejected(&rejection, None);
         }
     };
-    let unwritten = UnwrittenReplies::from_extensions(&head.extensions);
     let bytes = match receive(&permit, body, coding).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
@@ -86,7 +85,7 @@ async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> 
     if let Ok(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    hold_permit(response, permit, unwritten.as_deref())
+    charge(response, &permit.bytes, ReplyKind::Single)
 }
 
 async fn submit(
@@ -100,7 +99,7 @@ async fn submit(
         Ok(response) => response,
         Err(rejection) => return rejected(&rejection, Some(&context)),
     };
-    let context = context.with_schema(response.schema);
+    let mut context = context.with_schema(response.schema);
     if let (true, Ok(response)) = (head.headers.contains_key(PAGE_HEADER), &response.result) {
         gateway.pages.shown.lock().remember(&response.documents);
     }
@@ -114,7 +113,10 @@ async fn submit(
                 Err(failure) if wants_error_code(head) => error_code(failure.kind),
                 _ => StatusCode::OK,
             };
-            (code, JSON, context.reply(&response, Spelling::Camel)).into_response()
+            match context.reply(&response, Spelling::Camel, &permit.bytes) {
+                Ok(reply) => (code, JSON, reply).into_response(),
+                Err(rejection) => rejected(&rejection, None),
+            }
         }
     }
 }
@@ -216,7 +218,7 @@ async fn read_body(mut body: RequestBody) -> Result<Bytes, BoxError> {
 pub(super) fn rejected(rejection: &Rejection, context: Option<&ReplyContext>) -> Response {
     let code = match rejection {
         Rejection::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
-        Rejection::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        Rejection::Draining | Rejection::Unanswered => StatusCode::SERVICE_UNAVAILABLE,
         Rejection::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         Rejection::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Rejection::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

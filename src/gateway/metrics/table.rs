@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use super::counters::GatewayCounters;
 use super::process::ProcessStatistics;
 use crate::gateway::service::Gateway;
-use crate::limits::QUEUE_BYTES_MAX;
 use crate::runtime::{
     LATENCY_BOUNDS, LatencyBuckets, PodStatistics, RequestCounts, SIZE_BOUNDS, SizeBuckets,
 };
@@ -160,7 +159,7 @@ pub const METRICS: &[Metric] = &[
         kind: "gauge",
         labels: "",
         help: "Limit of `flowrun_request_bytes`.",
-        samples: |_| unlabelled(size(QUEUE_BYTES_MAX)),
+        samples: |source| unlabelled(size(source.gateway.admission.capacity.bytes_max())),
     },
     Metric {
         name: "flowrun_requests_inside",

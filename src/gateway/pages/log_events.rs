@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 
 /// Streams the recent lines and then new ones, until draining starts.
@@ -36,5 +37,6 @@ pub(in crate::gateway) async fn log_events(State(gateway): State<Arc<Gateway>>) 
         .chain(following)
         .map(|line| Ok::<_, Infallible>(Event::default().data(&*line)))
         .take_until(draining);
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    let response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    charge(response, &Arc::new(gateway.admission.bytes_permit()), ReplyKind::Stream)
 }

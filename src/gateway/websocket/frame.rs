@@ -98,17 +98,27 @@ impl FrameFormat {
 }
 
 impl FrameContext {
-    /// Encodes the reply.
-    pub(super) fn reply(self, response: Result<GatewayResponse, Rejection>) -> Message {
+    /// Encodes the reply, which is charged to `bytes`.
+    pub(super) fn reply(self, response: Result<GatewayResponse, Rejection>, bytes: &BytesPermit) -> Message {
         match (self, response) {
+            (context, Err(rejection)) => context.rejected(&rejection),
             (Self::Bytes(envelope), Ok(response)) => {
-                Message::binary(data_reply(*envelope, response).encode_to_vec())
+                Message::binary(data_reply(*envelope, response, bytes).encode_to_vec())
             }
-            (Self::Bytes(envelope), Err(rejection)) => {
-                Message::binary(rejected_reply(*envelope, &rejection).encode_to_vec())
+            (Self::Json(mut context), Ok(response)) => {
+                match context.reply(&response, Spelling::Snake, bytes) {
+                    Ok(reply) => text(reply),
+                    Err(rejection) => Self::Json(context).rejected(&rejection),
+                }
             }
-            (Self::Json(context), Ok(response)) => text(context.reply(&response, Spelling::Snake)),
-            (Self::Json(context), Err(rejection)) => {
+        }
+    }
+
+    /// Encodes the reply to a rejected request.
+    pub(super) fn rejected(self, rejection: &Rejection) -> Message {
+        match self {
+            Self::Bytes(envelope) => Message::binary(rejected_reply(*envelope, rejection).encode_to_vec()),
+            Self::Json(context) => {
                 text(context.rejected_reply(rejection.status().to_json(), Spelling::Snake))
             }
         }

@@ -17,7 +17,7 @@ use crate::gateway::offload::offload_large;
 use crate::gateway::request::{GatewayRequest, Rejection};
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{Answer, InFlight, Received, Transport};
-use crate::limits::{CLOSE_TIMEOUT, ERROR_LINGER};
+use crate::limits::{CLOSE_TIMEOUT, ERROR_LINGER, REPLY_BYTES_MIN};
 
 /// Bytes of the reason in a close frame (RFC 6455: 125 with the code).
 const REASON_BYTES_MAX: usize = 123;
@@ -70,7 +70,7 @@ pub(super) struct FrameReply {
     message: Message,
     is_error: bool,
     /// Capacity for its bytes, held until it is written.
-    _bytes: Option<Arc<BytesPermit>>,
+    _bytes: Arc<BytesPermit>,
 }
 
 /// Code and reason of a close frame.
@@ -84,7 +84,7 @@ impl Close {
     fn rejected(rejection: &Rejection) -> Self {
         let code = match rejection {
             Rejection::TooLarge(_) => close_code::SIZE,
-            Rejection::Overloaded(_) => close_code::AGAIN,
+            Rejection::Overloaded(_) | Rejection::Unanswered => close_code::AGAIN,
             Rejection::Draining => close_code::AWAY,
             Rejection::Forbidden(_) => close_code::POLICY,
             Rejection::DeadlineExceeded | Rejection::BodyTimeout | Rejection::Invalid(_) => {
@@ -138,7 +138,7 @@ impl Transport for WebSocketSession {
             Ok(((_, Err(rejection @ Rejection::TooLarge(_))), _)) | Err(rejection) => {
                 Received::End(Close::rejected(&rejection))
             }
-            Ok(((context, Err(rejection)), _)) => Received::Reply(rejected(context, rejection)),
+            Ok(((context, Err(rejection)), bytes)) => Received::Reply(rejected(context, &rejection, bytes)),
         }
     }
 
@@ -152,16 +152,15 @@ impl Transport for WebSocketSession {
         Box::pin(async move {
             let response = gateway.submit(&permit, request).await;
             let is_error = response.as_ref().map_or(true, |response| response.result.is_err());
-            let message = context.reply(response);
-            // The reply is in memory already: it is counted as far as the capacity allows.
-            let _ = permit.bytes.try_grow_to(message_bytes(&message));
-            Ok(FrameReply { message, is_error, _bytes: Some(Arc::clone(&permit.bytes)) })
+            let message = context.reply(response, &permit.bytes);
+            permit.bytes.shrink_to(message_bytes(&message) + REPLY_BYTES_MIN);
+            Ok(FrameReply { message, is_error, _bytes: Arc::clone(&permit.bytes) })
         })
     }
 
     fn reject(&self, request: FrameRequest, rejection: Rejection) -> Answer<Self> {
         match rejection {
-            Rejection::Overloaded(_) => Ok(rejected(request.context, rejection)),
+            Rejection::Overloaded(_) => Ok(rejected(request.context, &rejection, request.bytes)),
             rejection => Err(Close { code: close_code::AWAY, reason: rejection.to_string() }),
         }
     }
@@ -194,8 +193,8 @@ impl Transport for WebSocketSession {
     }
 }
 
-fn rejected(context: FrameContext, rejection: Rejection) -> FrameReply {
-    FrameReply { message: context.reply(Err(rejection)), is_error: true, _bytes: None }
+fn rejected(context: FrameContext, rejection: &Rejection, bytes: Arc<BytesPermit>) -> FrameReply {
+    FrameReply { message: context.rejected(rejection), is_error: true, _bytes: bytes }
 }
 
 fn message_bytes(message: &Message) -> usize {

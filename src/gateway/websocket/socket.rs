@@ -11,7 +11,7 @@ use futures_util::SinkExt as _;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::gateway::bytes_permit::BytesPermit;
+use crate::gateway::bytes_permit::{ByteCapacity, BytesPermit};
 use crate::gateway::connection_meter::ConnectionMeter;
 use crate::gateway::service::Gateway;
 use crate::limits::{CLIENT_TIMEOUT, PONG_TIMEOUT};
@@ -29,8 +29,7 @@ pub(super) enum Incoming {
 /// A WebSocket connection.
 pub(super) struct Socket {
     socket: WebSocket,
-    /// Capacity for no bytes.
-    empty: BytesPermit,
+    capacity: ByteCapacity,
     meter: Arc<ConnectionMeter>,
     /// Time of the oldest ping whose pong may be unwritten.
     pinged: Option<Instant>,
@@ -39,8 +38,9 @@ pub(super) struct Socket {
 impl Socket {
     /// Counts the input of `socket`, whose connection has this meter, against the capacity of the gateway.
     pub(super) fn new(socket: WebSocket, meter: Arc<ConnectionMeter>, gateway: &Gateway) -> Self {
-        meter.count_messages(gateway.admission.bytes_permit());
-        Self { socket, empty: gateway.admission.bytes_permit(), meter, pinged: None }
+        let capacity = gateway.admission.capacity.clone();
+        meter.count_messages(capacity.permit());
+        Self { socket, capacity, meter, pinged: None }
     }
 
     /// Receives a message, control frames included. Cancel safe.
@@ -77,7 +77,7 @@ impl Socket {
             }
             _ => self.meter.message_received(),
         };
-        Incoming::Message(message, Arc::new(permit.unwrap_or_else(|| self.empty.take())))
+        Incoming::Message(message, Arc::new(permit.unwrap_or_else(|| self.capacity.permit())))
     }
 
     /// Never ready: the client is not read from for now.
@@ -88,7 +88,10 @@ impl Socket {
 
     /// Sends a frame; `false` if the client has disconnected or does not read.
     pub(super) async fn send(&mut self, message: Message) -> bool {
-        matches!(tokio::time::timeout(CLIENT_TIMEOUT, self.socket.send(message)).await, Ok(Ok(())))
+        tokio::select! {
+            sent = self.socket.send(message) => sent.is_ok(),
+            () = self.capacity.read_timeout(CLIENT_TIMEOUT) => false,
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use axum::http::{Extensions, HeaderMap};
 use bytes::Bytes;
+use flowrun_fuzz::words::DOCUMENT_KEYS;
 use flowrun_fuzz::{Target, generate};
+use flowrun_sdk::protobuf::{Field, FieldReader};
 use flowrun_sdk::{Document, Documents};
 use flowrun_wire::encode_documents;
 use flowrun_wire::jina::data_request_proto::DataContentProto;
 use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
 use flowrun_wire::jina::{DataRequestProto, HeaderProto};
 use prost::Message as _;
+use serde::de::IgnoredAny;
 
 use super::Envelope;
 use super::json_message::Spelling;
@@ -16,9 +19,10 @@ use super::json_request::{self, ReadError};
 use crate::gateway::admission::Admission;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::{GatewayRequest, Rejection};
+use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX};
 
-/// Keys of requests and documents.
-const KEYS: [&str; 24] = [
+/// Keys of requests.
+const REQUEST_KEYS: [&str; 10] = [
     "data",
     "docs",
     "execEndpoint",
@@ -28,25 +32,37 @@ const KEYS: [&str; 24] = [
     "requestId",
     "request_id",
     "targetExecutor",
-    "id",
-    "text",
-    "blob",
-    "tensor",
-    "embedding",
-    "tags",
-    "scores",
-    "chunks",
-    "matches",
-    "location",
-    "weight",
-    "mimeType",
-    "uri",
     "__timeout__",
-    "a",
 ];
 
-/// An empty document is a few bytes, and decoded one of the largest structures; a reply is made of it as well.
-const MEMORY_FACTOR: usize = 3 * size_of::<Document>();
+/// Depth up to which documents are counted.
+const DEPTH_MAX: usize = 64;
+
+/// A target with the stated bound on the memory of a decoded message. `documents` counts those of an input, or more.
+fn target(name: &'static str, documents: fn(&[u8]) -> usize) -> Target {
+    Target::new(name)
+        .memory(DECODED_RATIO_MAX, DECODED_BYTES_FREE)
+        .memory_per_part(DECODED_DOCUMENT_BYTES, documents)
+}
+
+/// Upper bound of the documents in a protobuf message: the fields that may be one, at all levels.
+fn messages(message: &[u8], depth: usize) -> usize {
+    let fields = FieldReader::new(message).map_while(Result::ok);
+    let nested = fields.filter_map(|field| match field {
+        (number, Field::Bytes(content)) if depth > 0 => {
+            // Lists, chunks and matches; and documents, lists of them and values of docarray's second schema.
+            let is_document = matches!(number, 1 | 7 | 14 | 15);
+            Some(usize::from(is_document) + messages(content, depth - 1))
+        }
+        _ => None,
+    });
+    nested.sum()
+}
+
+/// Upper bound of the documents in a JSON text: its objects.
+fn objects(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'{').count()
+}
 
 fn metadata() -> CallMetadata {
     CallMetadata::new(&HeaderMap::new(), &Extensions::new())
@@ -84,10 +100,9 @@ fn requests() -> Vec<Vec<u8>> {
 
 #[test]
 fn any_grpc_message_is_a_request_or_refused_within_its_budget() {
-    Target::new("grpc-requests")
+    target("grpc-requests", |input| messages(input, DEPTH_MAX))
         .seeds(requests())
         .generator(|random| generate::protobuf(random, 20, 6))
-        .memory(MEMORY_FACTOR, 64 << 10)
         .run(|input| {
             let permit = Admission::new(1, 0).bytes_permit();
             match Envelope::decode(Bytes::copy_from_slice(input), &metadata(), &permit) {
@@ -104,23 +119,21 @@ fn any_http_body_is_a_request_or_refused_within_its_budget() {
         r#"{"data":{"docs":[{"id":"a","blob":"AP8=","chunks":[{"uri":"a.gif"}]}]},"parameters":{"limit":3}}"#,
         r#"{"header":{"request_id":"r","exec_endpoint":"/search","target_executor":"a.*"},"data":[{"Text":"x"}]}"#,
     ];
-    Target::new("http-bodies")
+    let keys = [&REQUEST_KEYS[..], &DOCUMENT_KEYS].concat();
+    target("http-bodies", objects)
         .seeds(seeds)
-        .words(KEYS)
-        .generator(|random| generate::json(random, &KEYS, 6).to_string().into_bytes())
-        .memory(MEMORY_FACTOR, 64 << 10)
+        .words(keys.clone())
+        .generator(move |random| generate::json(random, &keys, 6).to_string().into_bytes())
         .run(|input| {
             let permit = Admission::new(1, 0).bytes_permit();
             match json_request::read(Bytes::copy_from_slice(input), None, &metadata(), &permit) {
                 Ok(message) => {
                     let (request, context) = message.split();
+                    let outcome = read(Ok(request));
                     let rejected =
                         context.rejected_reply(Rejection::Draining.status().to_json(), Spelling::Camel);
-                    assert!(
-                        serde_json::from_slice::<serde_json::Value>(&rejected).is_ok(),
-                        "the reply is JSON"
-                    );
-                    read(Ok(request))
+                    assert!(serde_json::from_slice::<IgnoredAny>(&rejected).is_ok(), "the reply is JSON");
+                    outcome
                 }
                 Err(ReadError::Invalid(error)) => error.line(),
                 Err(ReadError::Rejected(rejection)) => rejection.to_string(),

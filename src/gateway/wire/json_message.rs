@@ -3,6 +3,7 @@
 //! Requests are read in [`json_request`](super::json_request), documents written in
 //! [`json_document`](super::json_document).
 
+use std::io;
 use std::time::SystemTime;
 
 use flowrun_sdk::{Document, Documents, RequestParameters};
@@ -11,9 +12,11 @@ use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::charged_buffer::ChargedBuffer;
 use super::json_document::{DocumentForm, JsonDocument};
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::partial_failure::failed_documents;
-use crate::gateway::request::{GatewayRequest, GatewayResponse, RouteEntry};
+use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection, RouteEntry};
 
 /// A request, with the context of its reply.
 pub(in crate::gateway) struct JsonMessage {
@@ -97,8 +100,16 @@ impl ReplyContext {
         &self.id
     }
 
-    /// Encodes the reply to an admitted request.
-    pub(in crate::gateway) fn reply(mut self, response: &GatewayResponse, spelling: Spelling) -> Vec<u8> {
+    /// Encodes the reply to an admitted request. It is charged to `bytes` as it grows.
+    ///
+    /// # Errors
+    /// [`Rejection::Unanswered`] without capacity.
+    pub(in crate::gateway) fn reply(
+        &mut self,
+        response: &GatewayResponse,
+        spelling: Spelling,
+        bytes: &BytesPermit,
+    ) -> Result<Vec<u8>, Rejection> {
         let (status, documents): (Option<Value>, &[Document]) = match &response.result {
             Ok(output) => {
                 let failures = failed_documents(&output.failures);
@@ -113,12 +124,19 @@ impl ReplyContext {
         };
         let routes =
             response.routes.iter().map(|route| self::route(route, status.as_ref(), spelling)).collect();
-        self.write(status, routes, documents, spelling)
+        let mut buffer = ChargedBuffer::new(bytes);
+        match self.write(status, routes, documents, spelling, &mut buffer) {
+            Ok(()) => Ok(buffer.finish()),
+            Err(_) => Err(Rejection::Unanswered),
+        }
     }
 
     /// Encodes the reply to a rejected request.
     pub(in crate::gateway) fn rejected_reply(&self, status: Value, spelling: Spelling) -> Vec<u8> {
-        self.write(Some(status), Vec::new(), &self.documents, spelling)
+        let mut reply = Vec::new();
+        // Writing to memory does not fail.
+        let _ = self.write(Some(status), Vec::new(), &self.documents, spelling, &mut reply);
+        reply
     }
 
     fn write(
@@ -127,12 +145,13 @@ impl ReplyContext {
         routes: Vec<Value>,
         documents: &[Document],
         spelling: Spelling,
-    ) -> Vec<u8> {
+        output: &mut impl io::Write,
+    ) -> serde_json::Result<()> {
         let data = documents.iter().map(|document| JsonDocument::new(document, self.form)).collect();
         if self.form == DocumentForm::Schema2 && spelling == Spelling::Camel && status.is_none() {
             let header = ShortHeader { request_id: &self.id, target_executor: "" };
             let reply = ShortReply { data, parameters: &self.parameters, header };
-            return serde_json::to_vec(&reply).unwrap_or_default();
+            return serde_json::to_writer(output, &reply);
         }
         let mut header = Map::new();
         let mut put = |camel: &str, snake: &str, value: Value| {
@@ -145,7 +164,7 @@ impl ReplyContext {
         put("execEndpoint", "exec_endpoint", self.endpoint.as_str().into());
         put("targetExecutor", "target_executor", "".into());
         let reply = Reply { header, parameters: &self.parameters, routes, data };
-        serde_json::to_vec(&reply).unwrap_or_default()
+        serde_json::to_writer(output, &reply)
     }
 }
 

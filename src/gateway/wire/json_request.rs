@@ -239,7 +239,7 @@ fn read_json<'de, S: DeserializeSeed<'de>>(
 mod tests {
     use super::*;
     use crate::gateway::admission::Admission;
-    use crate::limits::{QUEUE_BYTES_MAX, REQUEST_DOCUMENTS_MAX};
+    use crate::limits::REQUEST_DOCUMENTS_MAX;
 
     fn try_request(text: &str, endpoint: Option<&str>) -> Result<GatewayRequest, ReadError> {
         let permit = Admission::new(1, 0).bytes_permit();
@@ -353,8 +353,7 @@ mod tests {
         drop(message);
         permit.clear();
         let full = admission.bytes_permit();
-        let held = admission.bytes_permit();
-        held.try_grow_to(QUEUE_BYTES_MAX - 4096).unwrap();
+        let _held = admission.capacity.fill(4096);
         let error = read(text.into(), None, &CallMetadata::default(), &full).err().unwrap();
         assert!(matches!(error, ReadError::Rejected(Rejection::Overloaded(_))));
     }

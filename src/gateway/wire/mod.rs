@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod bounds;
+mod charged_buffer;
 mod client;
 mod decoding;
 #[cfg(test)]

@@ -4,15 +4,32 @@ use bytes::Bytes;
 use flowrun_wire::jina::data_request_proto::DataContentProto;
 use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
 use flowrun_wire::jina::{DataRequestProto, HeaderProto, RouteProto, StatusProto};
-use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, ReceivedHeader, encode_documents, encode_object};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, ReceivedHeader, Schema, encode_documents, encode_object};
 use serde_json::{Map, Value};
 
 use super::request::Envelope;
+use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::partial_failure::failed_documents;
 use crate::gateway::request::{GatewayResponse, Rejection, RouteEntry};
 
-/// Reply to an admitted request.
-pub(in crate::gateway) fn data_reply(envelope: Envelope, response: GatewayResponse) -> DataRequestProto {
+/// Reply to an admitted request. Its encoded documents are charged to `bytes` first, where those of the response are; without
+/// capacity it is a rejection.
+pub(in crate::gateway) fn data_reply(
+    envelope: Envelope,
+    response: GatewayResponse,
+    bytes: &BytesPermit,
+) -> DataRequestProto {
+    if let Ok(output) = &response.result {
+        let encoded = match response.schema {
+            schema if output.documents.source_message(schema).is_some() => 0,
+            Schema::V1 => output.documents.memory_bytes(),
+            // Its length is not known in advance, so that it is moved as it grows.
+            Schema::V2 => 2 * output.documents.memory_bytes(),
+        };
+        if bytes.try_grow_to(bytes.bytes() + encoded).is_err() {
+            return rejected_reply(envelope, &Rejection::Unanswered);
+        }
+    }
     let Envelope { header, mut parameters, documents, .. } = envelope;
     let (status, documents) = match response.result {
         Ok(output) => {

@@ -26,6 +26,7 @@ mod mutate;
 mod random;
 mod target;
 mod trial;
+pub mod words;
 
 pub use allocator::peak_of;
 pub use random::Random;

@@ -35,7 +35,7 @@ pub struct Target {
 impl Target {
     /// Creates a target without seeds, whose memory may be eight times the input and 64 kB.
     pub fn new(name: &'static str) -> Self {
-        let budget = Budget { factor: 8, constant: 64 << 10 };
+        let budget = Budget::new(8, 64 << 10);
         Self { name, seeds: Vec::new(), words: Vec::new(), generator: None, budget }
     }
 
@@ -62,7 +62,13 @@ impl Target {
     /// Sets the memory that an input may take: `factor` × its length, and `constant` bytes.
     #[must_use]
     pub fn memory(self, factor: usize, constant: usize) -> Self {
-        Self { budget: Budget { factor, constant }, ..self }
+        Self { budget: Budget::new(factor, constant), ..self }
+    }
+
+    /// Adds memory that an input may take for each of the parts that `count` finds in it.
+    #[must_use]
+    pub fn memory_per_part(self, bytes: usize, count: fn(&[u8]) -> usize) -> Self {
+        Self { budget: Budget { per_part: bytes, parts: count, ..self.budget }, ..self }
     }
 
     /// Tries seeds, earlier findings and new inputs. `check` returns a description of the outcome, such as an error

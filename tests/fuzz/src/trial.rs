@@ -11,16 +11,24 @@ use crate::allocator::peak_of;
 /// Time for one input. Inputs are short, so more than this is a loop or work that grows with the square of the length.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Memory that an input may take: a multiple of its length, and a constant.
+/// Memory that an input may take: a multiple of its length, a constant, and an amount for each of its parts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     pub(crate) factor: usize,
     pub(crate) constant: usize,
+    pub(crate) per_part: usize,
+    /// Counts the parts of an input.
+    pub(crate) parts: fn(&[u8]) -> usize,
 }
 
 impl Budget {
+    /// A multiple of the length of the input and a constant.
+    pub(crate) fn new(factor: usize, constant: usize) -> Self {
+        Self { factor, constant, per_part: 0, parts: |_| 0 }
+    }
+
     fn bytes(self, input: &[u8]) -> usize {
-        input.len() * self.factor + self.constant
+        input.len() * self.factor + self.constant + self.per_part * (self.parts)(input)
     }
 }
 
@@ -42,10 +50,9 @@ pub(crate) fn attempt(input: &[u8], budget: Budget, check: &dyn Fn(&[u8]) -> Str
     let failure = match &result {
         Err(panic) => Some(format!("panic: {}", message(panic.as_ref()))),
         Ok(_) if peak > budget.bytes(input) => Some(format!(
-            "{peak} bytes of memory for {} bytes of input; {} × + {} are allowed",
+            "{peak} bytes of memory for {} bytes of input; {} are allowed",
             input.len(),
-            budget.factor,
-            budget.constant
+            budget.bytes(input)
         )),
         Ok(_) if elapsed > TIME_MAX => Some(format!("{elapsed:?} for {} bytes of input", input.len())),
         Ok(_) => None,
