@@ -72,7 +72,7 @@ pub(super) async fn repeated_headers(attacker: Attacker) {
 pub(super) async fn closed_windows(attacker: Attacker) {
     let documents = field(1, field(4, "word1 word2"));
     let search = message(Encoding::Identity, &request("/search", &documents, &[]));
-    let calls = streams(1000).flat_map(|stream| {
+    let calls = streams(attacker.sized(1000)).flat_map(|stream| {
         let opened = frame(HEADERS, END_HEADERS, stream, &call_headers(UNARY));
         [opened, frame(DATA, END_STREAM, stream, &search)].concat()
     });
