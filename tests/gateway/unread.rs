@@ -70,6 +70,6 @@ async fn a_reply_that_does_not_fit_is_reported_as_such() {
     }));
     let called = served.grpc().await.call(UNARY, &[], &[&message]).await;
     assert_eq!(called.status, RESOURCE_EXHAUSTED);
-    assert!(called.message.contains("was processed"), "{}", called.message);
+    assert!(called.message.contains("was%20processed"), "{}", called.message);
     wait_until_async(async || request_bytes(&served).await == 0).await;
 }
