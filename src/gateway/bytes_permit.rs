@@ -109,9 +109,11 @@ impl BytesPermit {
         if self.try_grow_to(bytes).is_ok() {
             return Ok(());
         }
+        // Bytes that the permit holds now may be freed meanwhile, with the message that they are for.
+        let missing = bytes.saturating_sub(self.bytes());
         // Waiting in the queue of the semaphore would keep freed bytes from small requests until all of them are free.
         let growing = async {
-            while self.try_grow_to(bytes).is_err() {
+            while self.try_grow_to(self.bytes() + missing).is_err() {
                 tokio::time::sleep(CHECK_INTERVAL).await;
             }
         };

@@ -47,7 +47,7 @@ pub(in crate::gateway) async fn call(State(gateway): State<Arc<Gateway>>, reques
             session::serve(call, &gateway, options.session).await;
         });
         // From here on the connection holds the capacity for a reply.
-        ReceiverStream::new(buffered).map(|reply: Result<ChargedReply, Status>| Ok(reply?.message))
+        ReceiverStream::new(buffered).map(|reply| reply.map(|reply: ChargedReply| reply.message))
     });
     let response = streaming_response(&gateway, head.headers, replies).await;
     charge(response, &Arc::new(gateway.admission.bytes_permit()), ReplyKind::Session)

@@ -64,7 +64,8 @@ pub(super) async fn repeated_headers(attacker: Attacker) {
     // Literal with incremental indexing, and then references to it: index 62 is the newest entry of the table.
     let stored = literal(&[0x40, 1, b'x'], &"v".repeat(4000));
     let block = [call_headers(CHECK), stored, vec![0x80 | 62; 4000]].concat();
-    let calls = streams(1000).flat_map(|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &block));
+    let calls = streams(attacker.sized(1000))
+        .flat_map(|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &block));
     let bytes: Vec<u8> = preface(WINDOW).into_iter().chain(calls).collect();
     attacker.send(CONNECTIONS, bytes).await;
 }
@@ -72,7 +73,7 @@ pub(super) async fn repeated_headers(attacker: Attacker) {
 pub(super) async fn closed_windows(attacker: Attacker) {
     let documents = field(1, field(4, "word1 word2"));
     let search = message(Encoding::Identity, &request("/search", &documents, &[]));
-    let calls = streams(1000).flat_map(|stream| {
+    let calls = streams(attacker.sized(1000)).flat_map(|stream| {
         let opened = frame(HEADERS, END_HEADERS, stream, &call_headers(UNARY));
         [opened, frame(DATA, END_STREAM, stream, &search)].concat()
     });

@@ -31,7 +31,8 @@ fn echo(attacker: &Attacker) -> String {
 
 pub(super) async fn unread_texts(attacker: Attacker) {
     let request = http1::request("/post", "", echo(&attacker).as_bytes());
-    unread(attacker, 64, request).await;
+    let connections = attacker.sized(64);
+    unread(attacker, connections, request).await;
 }
 
 pub(super) async fn unread_logs(attacker: Attacker) {
@@ -45,7 +46,8 @@ pub(super) async fn unread_events(attacker: Attacker) {
         "accept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
         body.len()
     );
-    unread(attacker, 64, (http1::head("GET", "/search", &lines) + &body).into()).await;
+    let connections = attacker.sized(64);
+    unread(attacker, connections, (http1::head("GET", "/search", &lines) + &body).into()).await;
 }
 
 pub(super) async fn remembered_pages(attacker: Attacker) {
