@@ -51,12 +51,8 @@ fn tiff_is_decoded_in_its_common_modes_and_compressions() {
 
 #[test]
 fn unsupported_kinds_of_tiff_are_named() {
-    for (name, expected) in
-        [("preview.tif", "the TIFF image uses the raw pixels of a camera, which is not supported")]
-    {
-        let error = decode_image(&bytes(name)).unwrap_err();
-        assert!(error.to_string().starts_with(expected), "{error}");
-    }
+    let preview = decode_image(&bytes("preview.tif")).unwrap_err().to_string();
+    assert_eq!(preview, "the TIFF image uses the raw pixels of a camera, which is not supported");
     let mut file = std::io::Cursor::new(Vec::new());
     image::Rgb32FImage::new(2, 2)
         .write_with_encoder(image::codecs::tiff::TiffEncoder::new(&mut file))
