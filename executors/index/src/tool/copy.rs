@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::ToolError;
-use super::shard_files::{ShardFiles, UNFINISHED, shards};
+use super::shard_files::{ShardFiles, UNFINISHED, complete_shards};
 use crate::storage::{Layout, StorageError, copy_live_documents, make_directory, sync_directory};
 
 /// Copies every shard at or below one directory into another. Returns the number of documents.
@@ -13,7 +13,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
         let reason = format_args!("{} is not empty: name a directory that does not exist yet", to.display());
         return Err(ToolError::new(reason));
     }
-    let shards = shards(from)?;
+    let shards = complete_shards(from)?;
     // Written under another name and renamed when it is complete.
     let unfinished = with_suffix(to, UNFINISHED)?;
     let copied = copy_shards(from, &shards, &unfinished);

@@ -2,40 +2,42 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{Document, Tensor};
 
 use super::error::ToolError;
-use super::shard_files::{ShardFiles, shards};
+use super::output_file::OutputFile;
+use super::shard_files::{ShardFiles, complete_shards};
 use super::vector_files::VectorWriter;
 
 /// Exports the documents with vectors of the index at `path` to `file`: with embeddings as JSON lines, or the vectors alone
 /// as `.npy` or `.fvecs` with a file of ids. Returns the number of documents.
 pub(super) fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
-    let failed = |error: std::io::Error| ToolError::new(format_args!("{}: {error}", file.display()));
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => {
-            let mut lines = BufWriter::new(File::create(file).map_err(failed)?);
+            let mut lines = OutputFile::create(file)?;
             let count = for_each_document(path, |mut document, vector| {
                 document.embedding = Some(Tensor::vector(vector.to_vec()));
-                let written = serde_json::to_writer(&mut lines, &document).map_err(std::io::Error::from);
-                written.and_then(|()| lines.write_all(b"\n")).map_err(failed)
+                lines.write(|lines| {
+                    serde_json::to_writer(&mut *lines, &document)?;
+                    lines.write_all(b"\n")
+                })
             })?;
-            lines.flush().and_then(|()| lines.get_ref().sync_all()).map_err(failed)?;
+            lines.finish()?;
             Ok(count)
         }
         Some(extension @ ("npy" | "fvecs")) => {
-            let mut vectors = VectorWriter::create(file, extension == "npy").map_err(failed)?;
-            let mut ids = BufWriter::new(File::create(ids_path(file)).map_err(failed)?);
+            let mut vectors = VectorWriter::create(file, extension == "npy")?;
+            let mut ids = OutputFile::create(&ids_path(file))?;
             let count = for_each_document(path, |document, vector| {
-                let written = vectors.push(vector);
+                vectors.push(vector)?;
                 let id = serde_json::Value::from(document.id);
-                written.and_then(|()| writeln!(ids, "{id}")).map_err(failed)
+                ids.write(|ids| writeln!(ids, "{id}"))
             })?;
-            vectors.finish().and_then(|()| ids.flush()).map_err(failed)?;
+            vectors.finish()?;
+            ids.finish()?;
             Ok(count)
         }
         _ => Err(ToolError::new(format_args!(
@@ -58,7 +60,7 @@ pub(super) fn for_each_document<E: Display>(
     mut accept: impl FnMut(Document, &[f32]) -> Result<(), E>,
 ) -> Result<u64, ToolError> {
     let mut count = 0;
-    for directory in shards(path)? {
+    for directory in complete_shards(path)? {
         let files = ShardFiles::open_read_only(&directory)?;
         let Some(vectors) = &files.vectors else { continue };
         for live in files.table.live_documents() {

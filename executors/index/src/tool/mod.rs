@@ -8,6 +8,7 @@ mod copy;
 mod error;
 mod export;
 mod import;
+mod output_file;
 mod shard_files;
 mod vector_files;
 mod verify;
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 pub use error::ToolError;
 pub use import::ImportOptions;
 
-use shard_files::{ShardFiles, shards};
+use shard_files::{ShardFiles, missing_shards, shards};
 
 /// Describes an index: for each shard its settings, the number of documents, rows and tombstones, and the bytes of its files.
 ///
@@ -58,7 +59,7 @@ pub fn verify(path: &Path) -> Result<Vec<(PathBuf, Vec<String>)>, ToolError> {
         (directory, problems)
     };
     let shards = shards(path)?;
-    let missing = verify::missing_shards(path, &shards);
+    let missing = missing_shards(path, &shards).into_iter().map(|(shard, reason)| (shard, vec![reason]));
     Ok(shards.into_iter().map(verify).chain(missing).collect())
 }
 
@@ -79,7 +80,7 @@ pub fn compact(path: &Path) -> Result<u64, ToolError> {
 /// one. Returns the number of documents.
 ///
 /// # Errors
-/// When a file cannot be read or written, or the target is not empty; a partial copy is removed.
+/// When a shard is missing, a file cannot be read or written, or the target is not empty; a partial copy is removed.
 pub fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
     copy::copy(from, to)
 }
@@ -88,7 +89,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<u64, ToolError> {
 /// in `FILE.ids`, one per line as a JSON string. Returns the number of documents.
 ///
 /// # Errors
-/// When a file cannot be read or written, or has another extension.
+/// When a shard is missing, or a file cannot be read or written or has another extension.
 pub fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
     export::export(path, file)
 }
@@ -96,7 +97,7 @@ pub fn export(path: &Path, file: &Path) -> Result<u64, ToolError> {
 /// Passes each document of an index and its vector to `accept`, for other file formats. Returns the number of documents.
 ///
 /// # Errors
-/// When a file cannot be read, or `accept` fails.
+/// When a shard is missing, a file cannot be read, or `accept` fails.
 pub fn export_to<E: Display>(
     path: &Path,
     accept: impl FnMut(Document, &[f32]) -> Result<(), E>,

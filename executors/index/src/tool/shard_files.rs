@@ -1,5 +1,6 @@
 //! Finds and opens the files of shards, without a flow.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::ToolError;
@@ -93,6 +94,39 @@ pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
         return Err(ToolError::new(reason));
     }
     Ok(found)
+}
+
+/// Directories of all shards of the indexes at or below a path, sorted.
+///
+/// # Errors
+/// When there are none, or one is missing: without it, the result would be a part of the index.
+pub(super) fn complete_shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
+    let found = shards(path)?;
+    match missing_shards(path, &found).into_iter().next() {
+        Some((_, reason)) => Err(ToolError::new(reason)),
+        None => Ok(found),
+    }
+}
+
+/// Shards that are missing below `path`, each with a message: the manifests of the found shards have the number of shards.
+pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    let mut missing = BTreeMap::new();
+    for shard in found.iter().filter(|shard| *shard != path) {
+        let Ok(Some(manifest)) = Manifest::read(&Layout::new(shard)) else { continue };
+        let (number, count) = manifest.shard_position();
+        let (Some(pod), true) = (shard.parent(), shard.ends_with(number.to_string())) else { continue };
+        for sibling in (0..count).map(|number| pod.join(number.to_string())) {
+            if !found.contains(&sibling) {
+                let reason = format!(
+                    "{} is missing: the index has {count} shards; restore a snapshot, or remove {} and index again",
+                    sibling.display(),
+                    pod.display()
+                );
+                missing.insert(sibling, reason);
+            }
+        }
+    }
+    missing.into_iter().collect()
 }
 
 fn collect_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {

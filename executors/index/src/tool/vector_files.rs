@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use half::f16;
 
 use super::error::ToolError;
+use super::output_file::OutputFile;
 use crate::embedding::DIMENSION_MAX;
 
 /// Largest `.npy` header that is read, in bytes.
@@ -130,7 +131,7 @@ pub(super) fn read_fvecs(
 
 /// Writes vectors as `.npy` or `.fvecs`.
 pub(super) struct VectorWriter {
-    file: BufWriter<File>,
+    file: OutputFile,
     is_npy: bool,
     rows: u64,
     dimension: usize,
@@ -138,38 +139,42 @@ pub(super) struct VectorWriter {
 
 impl VectorWriter {
     /// Creates a file, `.npy` or otherwise `.fvecs`.
-    pub(super) fn create(path: &Path, is_npy: bool) -> std::io::Result<Self> {
-        let mut file = BufWriter::new(File::create(path)?);
+    pub(super) fn create(path: &Path, is_npy: bool) -> Result<Self, ToolError> {
+        let mut file = OutputFile::create(path)?;
         if is_npy {
             // Reserved for the preamble, which needs the number of rows.
-            file.write_all(&[b' '; PREAMBLE_BYTES])?;
+            file.write(|file| file.write_all(&[b' '; PREAMBLE_BYTES]))?;
         }
         Ok(Self { file, is_npy, rows: 0, dimension: 0 })
     }
 
     /// Appends a vector. All vectors of a `.npy` file have the same length.
-    pub(super) fn push(&mut self, vector: &[f32]) -> std::io::Result<()> {
+    pub(super) fn push(&mut self, vector: &[f32]) -> Result<(), ToolError> {
         (self.rows, self.dimension) = (self.rows + 1, vector.len());
-        if !self.is_npy {
-            let length = i32::try_from(vector.len()).map_err(std::io::Error::other)?;
-            self.file.write_all(&length.to_le_bytes())?;
-        }
-        vector.iter().try_for_each(|element| self.file.write_all(&element.to_le_bytes()))
+        let is_npy = self.is_npy;
+        self.file.write(|file| {
+            if !is_npy {
+                let length = i32::try_from(vector.len()).map_err(std::io::Error::other)?;
+                file.write_all(&length.to_le_bytes())?;
+            }
+            vector.iter().try_for_each(|element| file.write_all(&element.to_le_bytes()))
+        })
     }
 
     /// Completes the file and syncs it to disk.
-    pub(super) fn finish(mut self) -> std::io::Result<()> {
+    pub(super) fn finish(mut self) -> Result<(), ToolError> {
         if self.is_npy {
             let header = format!(
                 "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}",
                 self.rows, self.dimension
             );
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file.write_all(b"\x93NUMPY\x01\x00")?;
-            self.file.write_all(&118_u16.to_le_bytes())?;
-            self.file.write_all(format!("{header:<117}\n").as_bytes())?;
+            self.file.write(|file| {
+                file.seek(SeekFrom::Start(0))?;
+                file.write_all(b"\x93NUMPY\x01\x00")?;
+                file.write_all(&118_u16.to_le_bytes())?;
+                file.write_all(format!("{header:<117}\n").as_bytes())
+            })?;
         }
-        self.file.flush()?;
-        self.file.get_ref().sync_all()
+        self.file.finish()
     }
 }

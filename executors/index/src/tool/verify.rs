@@ -1,13 +1,11 @@
 //! Verifies a shard: reads all data, to find damage before a request does.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
 
 use super::shard_files::ShardFiles;
 use crate::ann::is_intact;
-use crate::storage::{
-    DocumentTags, Layout, LiveDocument, Manifest, StorageError, Table, check_close_record, read_mark,
-};
+use crate::storage::{DocumentTags, LiveDocument, StorageError, Table, check_close_record, read_mark};
 
 /// Largest number of problems that are listed; the others are only counted.
 const LISTED_MAX: usize = 20;
@@ -31,23 +29,6 @@ pub(super) fn problems(directory: &Path) -> Vec<String> {
     problems.into_messages()
 }
 
-/// Shards that are missing below `path`, each with a message: the manifests of the found shards have the number of shards.
-pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, Vec<String>)> {
-    let mut missing = BTreeMap::new();
-    for shard in found.iter().filter(|shard| *shard != path) {
-        let Ok(Some(manifest)) = Manifest::read(&Layout::new(shard)) else { continue };
-        let (number, count) = manifest.shard_position();
-        let (Some(pod), true) = (shard.parent(), shard.ends_with(number.to_string())) else { continue };
-        for sibling in (0..count).map(|number| pod.join(number.to_string())) {
-            if !found.contains(&sibling) {
-                let reason = format!("{} is missing: the index has {count} shards", sibling.display());
-                missing.insert(sibling, vec![reason]);
-            }
-        }
-    }
-    missing.into_iter().collect()
-}
-
 /// Problems found so far.
 #[derive(Default)]
 struct Problems {
@@ -59,6 +40,11 @@ struct Problems {
 impl Problems {
     fn add(&mut self, problem: String) {
         if self.listed.len() < LISTED_MAX { self.listed.push(problem) } else { self.more += 1 }
+    }
+
+    /// Adds an inconsistency of the documents of a shard, with the remedy.
+    fn add_damage(&mut self, table: &Table, reason: impl Display) {
+        self.add(StorageError::damaged(table.path(), reason).to_string());
     }
 
     /// The value of a successful read; adds the error of a failed one.
@@ -73,7 +59,11 @@ impl Problems {
         let Some(mark) = self.check(read_mark(files.table.path())) else { return };
         let (Some(changes), None) = (self.check(files.table.changes()), mark) else { return };
         if changes > 0 {
-            self.add(format!("{} has no acknowledgement mark", files.table.path().display()));
+            self.add(format!(
+                "{} has no acknowledgement mark, so a loss of its last changes is not noticed: if no document is missing, \
+                 start the flow that writes to this index, which records a new mark; otherwise restore a snapshot",
+                files.table.path().display()
+            ));
             return;
         }
         let (Some(vectors), Some(counters)) = (&files.vectors, self.check(files.table.counters())) else {
@@ -82,7 +72,7 @@ impl Problems {
         if let Some(on_disk) = self.check(vectors.rows_on_disk()).filter(|on_disk| *on_disk > counters.rows) {
             self.add(format!(
                 "{on_disk} vectors are stored, but documents refer to the first {} only: a write was interrupted, or \
-                 documents are lost",
+                 documents are lost; restore a snapshot if one is missing",
                 counters.rows
             ));
         }
@@ -97,18 +87,23 @@ impl Problems {
             count += 1;
             let row_of_id = self.check(files.table.row_of_id(&id)).flatten();
             if row_of_id != Some(row) || row >= counters.rows {
-                self.add(format!("row {row} refers to document `{id}`, which does not refer to that row"));
+                let reason =
+                    format_args!("row {row} refers to document `{id}`, which does not refer to that row");
+                self.add_damage(&files.table, reason);
             }
         }
         let dead = self.check(files.table.tombstones()).map_or(0, |dead| dead.len() as u64);
         if count + dead != counters.rows {
-            self.add(format!(
-                "{} rows are committed, but {count} are live and {dead} are dead",
-                counters.rows
-            ));
+            let rows = counters.rows;
+            let reason = format_args!("{rows} rows are committed, but {count} are live and {dead} are dead");
+            self.add_damage(&files.table, reason);
         }
         if files.manifest.dimension.is_some() && count != counters.documents {
-            self.add(format!("{} documents are stored, but {count} have vectors", counters.documents));
+            let documents = counters.documents;
+            self.add_damage(
+                &files.table,
+                format_args!("{documents} documents are stored, but {count} have vectors"),
+            );
         }
     }
 
@@ -120,12 +115,15 @@ impl Problems {
             if let Some(DocumentTags { id, .. }) = self.check(stored)
                 && self.check(table.document(&id)).is_some_and(|document| document.is_none())
             {
-                self.add(format!("document `{id}` is missing"));
+                self.add_damage(table, format_args!("document `{id}` is missing"));
             }
         }
         let counter = self.check(table.counters()).map_or(count, |counters| counters.documents);
         if count != counter {
-            self.add(format!("the counter has {counter} documents, but {count} are stored"));
+            self.add_damage(
+                table,
+                format_args!("the counter has {counter} documents, but {count} are stored"),
+            );
         }
     }
 

@@ -31,6 +31,12 @@ pub(crate) fn open(base: &Path, name: &str, with: &Value) -> ExecutorHarness {
     try_open(base, name, with).unwrap()
 }
 
+/// Opens all shards of an index, as the start of a flow does.
+pub(crate) fn open_shards(base: &Path, name: &str, with: &Value, shards: usize) -> Vec<ExecutorHarness> {
+    let open = |shard| ExecutorHarness::new(executor_type(name), with, shard_context(base, shard, shards));
+    (0..shards).map(|shard| open(shard).unwrap()).collect()
+}
+
 /// The error of an executor that cannot be opened.
 pub(crate) fn open_error(base: &Path, name: &str, with: &Value) -> String {
     match try_open(base, name, with) {

@@ -7,9 +7,7 @@ use flowrun_sdk::Document;
 use flowrun_sdk::testing::ExecutorHarness;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    NO_DOCUMENTS, call, call_with, directory, document, executor_type, matches_of, open, shard_context,
-};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, document, matches_of, open, open_shards};
 
 fn with() -> Value {
     json!({"metric": "euclidean", "fsync": "never"})
@@ -105,6 +103,45 @@ fn exported_documents_can_be_imported() {
     let answer = call(&mut executor, "/search", vec![document("q", &[30.0, 1.0])]);
     let nearest = &answer.documents[0].matches[0];
     assert_eq!((nearest.text.as_deref(), &nearest.tags["number"]), (Some("t"), &json!(30)));
+}
+
+#[test]
+fn errors_of_an_export_name_the_file_that_failed() {
+    let directory = directory();
+    let base = directory.path().join("pod");
+    drop(fill(&base));
+    // A full disk, and a file that cannot be synced.
+    for (device, reason) in [("/dev/full", "No space left on device"), ("/dev/null", "Invalid argument")] {
+        for (file, failing) in [
+            ("a.npy", "a.npy"),
+            ("b.npy", "b.npy.ids"),
+            ("c.fvecs.ids", "c.fvecs.ids"),
+            ("d.jsonl", "d.jsonl"),
+        ] {
+            let failing = directory.path().join(failing);
+            std::os::unix::fs::symlink(device, &failing).unwrap();
+            let file = directory.path().join(file.trim_end_matches(".ids"));
+            let refused = tool::export(&base, &file).unwrap_err().to_string();
+            assert!(refused.contains(&format!("cannot write {}: {reason}", failing.display())), "{refused}");
+            std::fs::remove_file(&failing).unwrap();
+        }
+    }
+    std::fs::create_dir(directory.path().join("e.npy.ids")).unwrap();
+    let refused = tool::export(&base, &directory.path().join("e.npy")).unwrap_err().to_string();
+    assert!(refused.starts_with("cannot create ") && refused.contains("e.npy.ids: "), "{refused}");
+}
+
+#[test]
+fn problems_of_an_index_name_the_remedy() {
+    let directory = directory();
+    let base = directory.path().join("pod");
+    fill(&base).close().unwrap();
+    std::fs::remove_file(base.join("0/documents-000001/acknowledged")).unwrap();
+    let found = problems(&base);
+    assert!(found.len() == 1 && found[0].contains("has no acknowledgement mark"), "{found:?}");
+    assert!(found[0].contains("start the flow that writes to this index"), "{found:?}");
+    open(&base, "VectorIndexer", &with()).close().unwrap();
+    assert_eq!(problems(&base), [""; 0]);
 }
 
 #[test]
@@ -223,16 +260,25 @@ fn malformed_files_are_named() {
 fn missing_shards_and_manifests_are_reported() {
     let directory = directory();
     let base = directory.path().join("pod");
-    for shard in 0..3 {
-        let context = shard_context(&base, shard, 3);
-        let mut executor = ExecutorHarness::new(executor_type("VectorIndexer"), &with(), context).unwrap();
-        call(&mut executor, "/index", vec![stored(7)]);
+    for executor in &mut open_shards(&base, "VectorIndexer", &with(), 3) {
+        call(executor, "/index", vec![stored(7)]);
     }
     assert_eq!(problems(&base), [""; 0]);
     std::fs::remove_file(base.join("0/manifest.json")).unwrap();
     std::fs::remove_dir_all(base.join("2")).unwrap();
     let found = problems(directory.path());
     assert!(found.len() == 2 && found[0].contains("0/manifest.json is damaged: it is missing"), "{found:?}");
-    assert!(found[1].contains("pod/2 is missing: the index has 3 shards"), "{found:?}");
+    assert!(
+        found[1].contains("pod/2 is missing: the index has 3 shards; restore it from a snapshot"),
+        "{found:?}"
+    );
     assert_eq!(problems(&base.join("1")), [""; 0]);
+    // A snapshot or an export of the others would pass for the whole index.
+    let copied = tool::copy(&base, &directory.path().join("copy"));
+    let exported = tool::export_to(&base, |_, _| Ok::<_, String>(()));
+    for refused in [copied, exported] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("pod/2 is missing"), "{refused}");
+    }
+    assert_eq!(tool::copy(&base.join("1"), &directory.path().join("copy")).unwrap(), 1);
 }
