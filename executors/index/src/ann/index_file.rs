@@ -34,6 +34,12 @@ impl AnnIndex {
         Ok(())
     }
 
+    /// Makes [`Self::evict`] fail: FAISS rejects the parameters of a graph for an index without one.
+    #[cfg(test)]
+    pub(crate) fn reject_eviction(&mut self) {
+        self.index_type.has_graph = true;
+    }
+
     /// Makes an evicted index an empty one in memory, because its file cannot be loaded or it has none (`Flat`).
     pub(crate) fn reset(&mut self) {
         (self.saved, self.evicted_rows) = (SavedIndex::default(), None);

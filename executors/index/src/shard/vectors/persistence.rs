@@ -54,8 +54,9 @@ impl VectorIndex {
         self.catch_up_after_opening()
     }
 
-    /// Saves the index and releases its memory. Returns false if it stays in memory because it could not be saved, or, in a
-    /// read-only shard, because the writer has not saved it. The caller ensures that no search uses it meanwhile.
+    /// Saves the index and releases its memory. Returns false if it stays in memory because it could not be saved or FAISS
+    /// failed, or, in a read-only shard, because the writer has not saved it. The caller ensures that no search uses it
+    /// meanwhile.
     pub(in crate::shard) fn evict(&self) -> bool {
         self.save();
         let _build = self.build.lock();
@@ -67,7 +68,7 @@ impl VectorIndex {
             let index = &self.served.read().index;
             if index.has_unsaved_rows() { self.rows_saved_by_writer(index) } else { Some(index.rows()) }
         };
-        rows_on_disk.map(|rows| self.release_memory(rows)).is_some()
+        rows_on_disk.is_some_and(|rows| self.release_memory(rows))
     }
 
     /// Number of rows that the index file of the writing process covers, for a read-only shard; later rows are added again
@@ -92,12 +93,16 @@ impl VectorIndex {
         }
     }
 
-    fn release_memory(&self, rows: u64) {
+    /// Drops the index from memory, see [`AnnIndex::evict`]. Returns whether that succeeded; a failure is logged.
+    fn release_memory(&self, rows: u64) -> bool {
         let mut served = self.served.write();
-        (served.norm_max, served.grouped) = (0.0, None);
         if let Err(error) = served.index.evict(rows) {
-            tracing::warn!(%error, "the index could not be evicted and stays in memory");
+            let path = self.index_path.display();
+            tracing::warn!(%path, %error, "the index could not be evicted and stays in memory");
+            return false;
         }
+        (served.norm_max, served.grouped) = (0.0, None);
+        true
     }
 
     /// Returns whether the index is not in memory.
@@ -147,6 +152,34 @@ impl VectorIndex {
             Err(error) => {
                 tracing::warn!(%error, "the index could not be saved; the next start adds the unsaved rows again")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowrun_sdk::Context;
+
+    use crate::ann::IndexChoice;
+    use crate::shard::OpenShard;
+    use crate::shard::tests::{change, settings};
+    use crate::storage::Fsync;
+
+    #[test]
+    fn an_index_that_faiss_fails_to_evict_counts_as_in_memory() {
+        for index in ["Flat", "SQfp16"] {
+            let directory = tempfile::tempdir().unwrap();
+            let settings = settings(IndexChoice::new(index), Fsync::Never);
+            let shard = OpenShard::open(&Context::standalone(directory.path()), settings).unwrap();
+            shard.apply(change("a")).unwrap();
+            shard.wait_until_indexed(&|| Ok(())).unwrap();
+            let vectors = shard.vectors().unwrap();
+            let norm_max = vectors.served.read().norm_max;
+            vectors.served.write().index.reject_eviction();
+            assert!(!vectors.evict(), "{index}");
+            assert!(!vectors.is_evicted(), "{index}");
+            // The error bounds of an exact index depend on it.
+            assert_eq!(vectors.served.read().norm_max.to_bits(), norm_max.to_bits(), "{index}");
         }
     }
 }
