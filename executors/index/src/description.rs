@@ -2,8 +2,8 @@
 
 use flowrun_sdk::{Build, ExecutorDescription, Fact, Order};
 
-use crate::endpoint_help;
 use crate::vector_indexer::{ENDPOINTS, TOP_K};
+use crate::{document_store, endpoint_help};
 
 /// Endpoints of the document store that change stored data. The vector indexer has `/backup`, which writes files, and
 /// `/restore` in addition.
@@ -31,9 +31,7 @@ pub(crate) fn legacy_vector_indexer(_: &Build) -> ExecutorDescription {
 /// `DocumentStore` and Jina 0.x's key-value indexers.
 pub(crate) fn document_store(_: &Build) -> ExecutorDescription {
     ExecutorDescription::plain()
-        .with_endpoints([
-            "/search", "/get", "/index", "/update", "/delete", "/list", "/count", "/status", "/clear",
-        ])
+        .with_endpoints(document_store::ENDPOINTS)
         .with_storage(&WRITE_ENDPOINTS)
         .with_endpoint_help(endpoint_help::document_store())
 }

@@ -11,9 +11,14 @@ use crate::handlers::Handlers;
 use crate::merge_fields::fill_unset_fields;
 use crate::metric::Metric;
 use crate::parameter_names::ParameterNames;
+use crate::quarantine::{is_quarantined, quarantine};
 use crate::shard::{AnswerBudget, IndexSummary, OpenShard, Settings};
 use crate::storage::{Fsync, Schema, StorageKind};
 use crate::stored_fields::{ExcludableField, StoredFields, default_exclude};
+
+/// Endpoints of a document store.
+pub(crate) const ENDPOINTS: [&str; 9] =
+    ["/search", "/get", "/index", "/update", "/delete", "/list", "/count", "/status", "/clear"];
 
 flowrun_sdk::parameters! {
     /// The parameters of `DocumentStore`.
@@ -71,7 +76,7 @@ pub(crate) struct DocumentStoreConfig {
 }
 
 impl DocumentStoreConfig {
-    /// Opens the shard and builds the executor.
+    /// Opens the shard and builds the executor. A damaged or lost shard is quarantined when there are other shards.
     ///
     /// # Errors
     /// When the shard cannot be opened with these settings.
@@ -99,8 +104,15 @@ impl DocumentStoreConfig {
             expires: self.expires.clone(),
             cache_capacity: None,
         };
+        let shard = match OpenShard::open(context, settings) {
+            Err(error) if is_quarantined(&error, context) => {
+                let replaced = vec![("/search", self.search_access_paths), ("/get", self.index_access_paths)];
+                return Ok(quarantine(&error, context, replaced).with_endpoints(ENDPOINTS));
+            }
+            shard => shard?,
+        };
         let handlers = Handlers {
-            shard: OpenShard::open(context, settings)?,
+            shard,
             metric: None,
             access_paths: self.index_access_paths,
             stored_fields: self.stored_fields,

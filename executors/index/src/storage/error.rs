@@ -16,10 +16,15 @@ pub(crate) enum StorageError {
     Documents { path: PathBuf, source: fjall::Error },
     /// Stored data is damaged.
     #[error(
-        "{} is damaged: {reason}; restore it, or remove {} and index again",
-        path.display(), directory_of(path).display()
+        "{} is damaged: {reason}; restore a snapshot, or remove all shards of this index and index again", path.display()
     )]
     Damaged { path: PathBuf, reason: String },
+    /// The data of a shard is gone, although other shards of its index hold documents.
+    #[error(
+        "{} is missing or empty, but other shards of this index hold documents: restore a snapshot, or remove {} and \
+         index again", directory.display(), base.display()
+    )]
+    Lost { base: PathBuf, directory: PathBuf },
     /// The manifest has the format of another version of flowrun; `known` is the format of this version.
     #[error(
         "{} was written by {} version of flowrun: it has format {format}, and this version reads format {known}; use that \
@@ -63,8 +68,8 @@ pub(crate) enum StorageError {
     WriteFailed { path: PathBuf, reason: String, is_transient: bool },
     /// The directory of an open shard is gone.
     #[error(
-        "{} was removed or replaced while the flow was running, and nothing more is written: restore it, or restart the \
-         flow to begin with an empty index", .0.display()
+        "{} was removed or replaced while the flow was running, and nothing more is written: restore it and restart the \
+         flow, or remove all shards of this index and restart the flow to begin with an empty one", .0.display()
     )]
     Removed(PathBuf),
 }
@@ -91,20 +96,16 @@ fn describe(error: &fjall::Error) -> String {
     }
 }
 
-fn directory_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
-}
-
 impl StorageError {
     /// An I/O error with the failed action and its path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// True if stored data is damaged or unreadable; false if the request, the configuration or a full disk is at fault.
+    /// True if stored data is damaged, lost or unreadable; false if the request, the configuration or a full disk is at fault.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Lost { .. } => true,
             Self::Documents { .. } => !self.is_storage_full(),
             Self::Io { source, .. } => source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()),
             _ => false,

@@ -9,6 +9,7 @@ use flowrun_sdk::guard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::acknowledged::read_mark;
 use super::element_type::ElementType;
 use super::error::StorageError;
 use super::layout::{Layout, replace_with_bytes};
@@ -225,19 +226,36 @@ impl Manifest {
         Err(schema_mismatch(directory, names.metric, written, other))
     }
 
-    /// Checks sibling shards, `../0`, `../1`, …, which may have been written with another number of shards. Without
-    /// this, opening with another number of shards would silently find only a part of the data. An unreadable sibling is
-    /// skipped: its own opening reports it.
+    /// Checks sibling shards, `../0`, `../1`, …, before a shard is opened. Opening with another number of shards, or without
+    /// one of them, would silently find only a part of the data. An unreadable sibling is skipped: its own opening reports it.
+    ///
+    /// # Errors
+    /// [`StorageError::Shards`] when a sibling was written with another number of shards, [`StorageError::Lost`] when siblings
+    /// hold documents and this shard has no data.
     pub(crate) fn check_siblings(layout: &Layout, schema: &Schema) -> Result<(), StorageError> {
         let directory = layout.directory();
         let own_name = directory.file_name().and_then(|name| name.to_str());
         let (Some(base), true) = (directory.parent(), own_name == Some(&schema.shard.to_string())) else {
             return Ok(());
         };
-        match Self::of_shards(base).find(|sibling| sibling.shards != schema.shards) {
-            Some(sibling) => Err(sibling.shard_count_mismatch(base, schema)),
-            None => Ok(()),
+        let is_new = !layout.manifest().exists() && !layout.has_generations()?;
+        let mut is_written = false;
+        for (sibling, manifest) in Self::of_shards(base) {
+            if manifest.shards != schema.shards {
+                return Err(manifest.shard_count_mismatch(base, schema));
+            }
+            is_written |= is_new && manifest.has_changes(&sibling);
         }
+        // All shards are created before the first document is written.
+        match is_written {
+            true => Err(StorageError::Lost { base: base.to_owned(), directory: directory.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// True unless the acknowledgement mark of the shard shows that nothing was written to the current generation.
+    fn has_changes(&self, layout: &Layout) -> bool {
+        !matches!(read_mark(&layout.documents(self.generation)), Ok(None | Some(0)))
     }
 
     /// Returns whether the manifest of any shard of this index, including this one, can be read.
@@ -245,12 +263,16 @@ impl Manifest {
         layout.directory().parent().is_some_and(|base| Self::of_shards(base).next().is_some())
     }
 
-    /// The readable manifests of the shards in a directory.
-    fn of_shards(base: &Path) -> impl Iterator<Item = Self> {
+    /// The shards in a directory whose manifests are readable.
+    fn of_shards(base: &Path) -> impl Iterator<Item = (Layout, Self)> {
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         let entries = std::fs::read_dir(base).into_iter().flatten().filter_map(Result::ok);
         let shards = entries.filter(move |entry| entry.file_name().to_str().is_some_and(is_number));
-        shards.filter_map(|entry| Self::read(&Layout::new(entry.path())).ok().flatten())
+        shards.filter_map(|entry| {
+            let layout = Layout::new(entry.path());
+            let manifest = Self::read(&layout).ok().flatten()?;
+            Some((layout, manifest))
+        })
     }
 
     fn shard_count_mismatch(&self, base: &Path, schema: &Schema) -> StorageError {

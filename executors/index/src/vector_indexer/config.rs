@@ -55,7 +55,7 @@ pub(crate) struct VectorIndexerConfig {
 }
 
 impl VectorIndexerConfig {
-    /// Opens the shard and builds the executor. A damaged shard is quarantined when there are other shards.
+    /// Opens the shard and builds the executor. A damaged or lost shard is quarantined when there are other shards.
     ///
     /// # Errors
     /// When a parameter is out of bounds, or the shard cannot be opened with these settings.
@@ -93,7 +93,7 @@ impl VectorIndexerConfig {
         };
         let shard = match OpenShard::open(context, settings) {
             Err(error) if is_quarantined(&error, context) => {
-                let instance = quarantine(&error, context).with_endpoints(ENDPOINTS);
+                let instance = quarantine(&error, context, Vec::new()).with_endpoints(ENDPOINTS);
                 return Ok(instance.with_ranking(Order::Ascending, self.top_k));
             }
             shard => shard?,

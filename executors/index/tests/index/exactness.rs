@@ -9,9 +9,7 @@ use flowrun_sdk::testing::ExecutorHarness;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::harness::{
-    NO_DOCUMENTS, call, call_with, directory, document, executor_type, matches_of, open, shard_context,
-};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, document, matches_of, open, open_shards};
 
 /// An id and a vector of small integers, so that many distances are equal.
 type Write = (u8, Vec<i8>);
@@ -88,22 +86,29 @@ fn naive(case: &Case, query: &[i8]) -> Vec<(String, f32)> {
     all
 }
 
-/// Writes the documents of `shard`, and answers all queries in one call; a call per query must give the same.
-fn answers(base: &Path, case: &Case, shard: usize, shards: usize) -> Vec<Vec<(String, f32)>> {
+/// Matches of each query.
+type Answers = Vec<Vec<(String, f32)>>;
+
+/// The answers of each shard.
+fn answers(base: &Path, case: &Case, shards: usize) -> Vec<Answers> {
     let with = json!({"metric": case.metric, "fsync": "never"});
-    let mut executor =
-        ExecutorHarness::new(executor_type("VectorIndexer"), &with, shard_context(base, shard, shards))
-            .unwrap();
+    let mut executors = open_shards(base, "VectorIndexer", &with, shards);
+    let answers = executors.iter_mut().enumerate();
+    answers.map(|(shard, executor)| answers_of_shard(executor, case, shard, shards)).collect()
+}
+
+/// Writes the documents of `shard`, and answers all queries in one call; a call per query must give the same.
+fn answers_of_shard(executor: &mut ExecutorHarness, case: &Case, shard: usize, shards: usize) -> Answers {
     for batch in &case.batches {
         let own = batch.iter().filter(|(id, _)| usize::from(*id) % shards == shard);
         let documents = own.map(|(id, vector)| document(&id.to_string(), &floats(vector))).collect();
-        call(&mut executor, "/index", documents);
+        call(executor, "/index", documents);
     }
     let ids: Vec<String> = case.deleted.iter().map(u8::to_string).collect();
-    call_with(&mut executor, "/delete", NO_DOCUMENTS, json!({"ids": ids})).unwrap();
+    call_with(executor, "/delete", NO_DOCUMENTS, json!({"ids": ids})).unwrap();
     let queries: Vec<Document> = case.queries.iter().map(|query| document("q", &floats(query))).collect();
     let mut search = |queries: Vec<Document>| {
-        let answer = call_with(&mut executor, "/search", queries, json!({"top_k": case.k})).unwrap();
+        let answer = call_with(executor, "/search", queries, json!({"top_k": case.k})).unwrap();
         answer.documents.iter().map(matches_of).collect::<Vec<_>>()
     };
     let batched = search(queries.clone());
@@ -118,9 +123,8 @@ proptest! {
     #[test]
     fn any_number_of_shards_gives_the_naive_answer(case in cases()) {
         let directory = directory();
-        let one = answers(&directory.path().join("one"), &case, 0, 1);
-        let parts: Vec<_> =
-            (0..case.shards).map(|shard| answers(&directory.path().join("many"), &case, shard, case.shards)).collect();
+        let one = answers(&directory.path().join("one"), &case, 1).remove(0);
+        let parts = answers(&directory.path().join("many"), &case, case.shards);
         for (number, query) in case.queries.iter().enumerate() {
             let mut merged: Vec<(String, f32)> = parts.iter().flat_map(|part| part[number].clone()).collect();
             merged.sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)));

@@ -7,9 +7,7 @@ use flowrun_sdk::{Document, Value};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::harness::{
-    NO_DOCUMENTS, call, call_with, directory, document, executor_type, matches_of, open, shard_context,
-};
+use crate::harness::{NO_DOCUMENTS, call, call_with, directory, document, matches_of, open, open_shards};
 
 /// By id: the position on a line, so that many distances are equal, and a tag that may be a number, a text or missing.
 type Stored = BTreeMap<String, (u8, Value)>;
@@ -93,18 +91,17 @@ proptest! {
         let stored: Stored = stored.collect();
         let mut answers = Vec::new();
         let mut listed = Vec::new();
-        for shard in 0..shards {
-            let context = shard_context(directory.path(), shard, shards);
-            let mut executor = ExecutorHarness::new(executor_type("VectorIndexer"), &with, context).unwrap();
+        let mut executors = open_shards(directory.path(), "VectorIndexer", &with, shards);
+        for (shard, executor) in executors.iter_mut().enumerate() {
             let own = writes.iter().filter(|(id, ..)| usize::from(*id) % shards == shard);
             let own = own.map(|(id, element, tags)| tagged(&format!("{id:02}"), *element, tags));
-            call(&mut executor, "/index", own.collect());
+            call(executor, "/index", own.collect());
             let query = vec![document("q", &[0.0, 1.0])];
             let parameters = json!({"filter": condition.filter(), "top_k": k});
-            let answer = call_with(&mut executor, "/search", query, parameters).unwrap();
+            let answer = call_with(executor, "/search", query, parameters).unwrap();
             answers.extend(matches_of(&answer.documents[0]));
             let parameters = json!({"filter": condition.filter(), "limit": 200});
-            listed.extend(ids(&call_with(&mut executor, "/filter", NO_DOCUMENTS, parameters).unwrap().documents));
+            listed.extend(ids(&call_with(executor, "/filter", NO_DOCUMENTS, parameters).unwrap().documents));
         }
         let matching = |stored: &Stored| {
             let matching = stored.iter().filter(|(_, (_, tags))| condition.matches(tags));
@@ -314,17 +311,14 @@ fn a_search_by_a_name_that_no_document_has_is_answered_with_a_warning() {
 #[test]
 fn a_rare_tag_in_one_shard_is_known_to_the_others() {
     let directory = directory();
-    let open = |shard| {
-        let context = shard_context(directory.path(), shard, 2);
-        ExecutorHarness::new(executor_type("VectorIndexer"), &json!({}), context).unwrap()
-    };
-    let (mut with_tag, mut without) = (open(0), open(1));
-    languages(&mut with_tag);
-    call(&mut without, "/index", vec![document("d", &[0.0, 1.0])]);
+    let mut executors = open_shards(directory.path(), "VectorIndexer", &json!({}), 2);
+    let [with_tag, without] = &mut executors[..] else { panic!("there are two shards") };
+    languages(with_tag);
+    call(without, "/index", vec![document("d", &[0.0, 1.0])]);
     let filter = json!({"filter": {"$not": {"lang": "en"}}});
-    assert_eq!(call_with(&mut without, "/delete", NO_DOCUMENTS, filter).unwrap().results["deleted"], 1);
+    assert_eq!(call_with(without, "/delete", NO_DOCUMENTS, filter).unwrap().results["deleted"], 1);
     let misspelt = json!({"filter": {"$not": {"lagn": "en"}}});
-    for executor in [&mut with_tag, &mut without] {
+    for executor in [with_tag, without] {
         assert!(call_with(executor, "/delete", NO_DOCUMENTS, misspelt.clone()).is_err());
     }
 }

@@ -19,6 +19,7 @@ mod model;
 mod offline_tool;
 mod opening;
 mod power_failure;
+mod quarantine;
 mod reading;
 mod repeated_crashes;
 mod selectivity;

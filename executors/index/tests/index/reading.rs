@@ -1,11 +1,11 @@
-//! `/get`, `/list`, `/count`, partial `/update`, `/delete` by filter, and the quarantine of a damaged shard.
+//! `/get`, `/list`, `/count`, partial `/update`, `/delete` by filter.
 
 use flowrun_sdk::testing::ExecutorHarness;
 use flowrun_sdk::{Context, Document, Value};
 use serde_json::json;
 
 use crate::harness::{
-    NO_DOCUMENTS, call, call_with, directory, document, executor_type, failures, open, search, shard_context,
+    NO_DOCUMENTS, call, call_with, directory, document, executor_type, failures, open, search,
 };
 
 fn filled(base: &std::path::Path, with: &Value) -> ExecutorHarness {
@@ -129,60 +129,6 @@ fn concurrent_partial_updates_are_all_applied() {
     let stored = call(&mut replica(), "/get", vec![Document::new("a")]).documents[0].clone();
     assert_eq!((stored.tags.len(), stored.text.as_deref()), (202, Some("first")));
     assert_eq!(stored.embedding.unwrap().to_f32().unwrap()[..], [3.0, 1.0]);
-}
-
-#[test]
-fn a_damaged_shard_is_quarantined_and_unhealthy() {
-    let directory = directory();
-    let open = |shard| {
-        let context = Context { pod: "frames".to_owned(), ..shard_context(directory.path(), shard, 2) };
-        let health = context.health.clone();
-        let with = json!({"metric": "euclidean", "index": "Flat"});
-        (ExecutorHarness::new(executor_type("VectorIndexer"), &with, context).unwrap(), health)
-    };
-    for shard in 0..2_u8 {
-        let (mut executor, _) = open(usize::from(shard));
-        call(&mut executor, "/index", vec![document(&shard.to_string(), &[f32::from(shard), 1.0])]);
-    }
-    let path = directory.path().join("1/vectors-000001.bin");
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(70).unwrap();
-    let (mut intact, health) = open(0);
-    assert_eq!((search(&mut intact, &[0.0, 1.0]), health.unhealthy_reason()), (vec!["0".to_owned()], None));
-    let (mut damaged, health) = open(1);
-    assert!(search(&mut damaged, &[0.0, 1.0]).is_empty());
-    let reason = health.unhealthy_reason().unwrap();
-    assert!(
-        reason.starts_with("shard 1 of `frames` is out of service: ") && reason.contains("is damaged"),
-        "{reason}"
-    );
-    let refused = call_with(&mut damaged, "/index", vec![document("2", &[1.0, 1.0])], json!({})).unwrap_err();
-    assert_eq!(refused.to_string(), reason);
-}
-
-#[test]
-fn a_search_fails_when_no_shard_is_in_service() {
-    let directory = directory();
-    let open = |shard| {
-        let context = shard_context(directory.path(), shard, 2);
-        ExecutorHarness::new(executor_type("VectorIndexer"), &json!({}), context).unwrap()
-    };
-    drop([open(0), open(1)]);
-    let manifest = |shard: usize| directory.path().join(shard.to_string()).join("manifest.json");
-    std::fs::write(manifest(0), "{").unwrap();
-    let query = || vec![document("q", &[0.0, 1.0])];
-    {
-        let (mut damaged, mut intact) = (open(0), open(1));
-        for executor in [&mut damaged, &mut intact] {
-            call_with(executor, "/search", query(), json!({})).unwrap();
-        }
-    }
-    std::fs::write(manifest(1), "{").unwrap();
-    let (mut damaged, mut other) = (open(0), open(1));
-    for executor in [&mut damaged, &mut other] {
-        let refused = call_with(executor, "/search", query(), json!({})).unwrap_err().to_string();
-        assert!(refused.contains("no shard is in service"), "{refused}");
-        call_with(executor, "/status", NO_DOCUMENTS, json!({})).unwrap();
-    }
 }
 
 #[test]
