@@ -1,6 +1,7 @@
 //! The operating system process of a child: starts it with a socket as standard input, and when it ends, kills the rest of
 //! its process group and reaps it.
 
+use std::fmt::Display;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -9,6 +10,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+use flowrun_sdk::tracing;
 use parking_lot::Mutex;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, setpriority_process, waitid,
@@ -24,6 +26,8 @@ const STACK_BYTES: usize = 256 << 10;
 pub(crate) struct ChildProcess {
     /// Process id, which is also the id of the process group.
     pub(crate) pid: Pid,
+    /// Name of the worker in log lines.
+    worker: Arc<str>,
     /// True until the process has been reaped. Until then its process id cannot be reused, so that signals are safe.
     unreaped: Mutex<bool>,
 }
@@ -34,6 +38,13 @@ impl ChildProcess {
         if *self.unreaped.lock() {
             let _ = kill_process_group(self.pid, Signal::KILL);
         }
+    }
+
+    /// Kills the process group because of a fault of the child, and logs that. `fault` is a sentence without a full stop.
+    pub(crate) fn kill_for(&self, fault: impl Display) {
+        let pid = self.pid.as_raw_pid();
+        tracing::error!(pod = &*self.worker, pid, "the executor's process was killed: {fault}");
+        self.kill();
     }
 
     /// Sends SIGUSR1 to the process, which then checks whether the running call was cancelled.
@@ -55,14 +66,14 @@ pub(crate) struct SpawnedChild {
     pub(crate) exit: oneshot::Receiver<ExitStatus>,
 }
 
-/// Starts a process in its own process group.
+/// Starts the process of `worker` in its own process group.
 ///
 /// A dedicated thread starts it and waits for it, because the kernel kills a process with `PR_SET_PDEATHSIG` when the
 /// *thread* that started it ends. The process inherits the niceness of that thread.
 ///
 /// # Errors
 /// If the process cannot be started.
-pub(crate) async fn spawn(mut command: Command, niceness: i32) -> io::Result<SpawnedChild> {
+pub(crate) async fn spawn(mut command: Command, worker: Arc<str>, niceness: i32) -> io::Result<SpawnedChild> {
     let (socket, child_socket) = UnixStream::pair()?;
     command.stdin(OwnedFd::from(child_socket)).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let (result, started) = oneshot::channel();
@@ -71,7 +82,7 @@ pub(crate) async fn spawn(mut command: Command, niceness: i32) -> io::Result<Spa
             // Without the permission, the child runs at the priority of this process.
             let _ = setpriority_process(None, niceness);
         }
-        match start(command, socket) {
+        match start(command, worker, socket) {
             Ok((child, spawned, exit)) => {
                 let process = Arc::clone(&spawned.process);
                 if result.send(Ok(spawned)).is_err() {
@@ -89,7 +100,7 @@ pub(crate) async fn spawn(mut command: Command, niceness: i32) -> io::Result<Spa
 type Started = (Child, SpawnedChild, oneshot::Sender<ExitStatus>);
 
 /// Starts the process and registers its process group with the guardian. `socket` is the parent's end.
-fn start(mut command: Command, socket: UnixStream) -> io::Result<Started> {
+fn start(mut command: Command, worker: Arc<str>, socket: UnixStream) -> io::Result<Started> {
     let mut child = command.spawn()?;
     // Closes the parent's copy of the child's end, so that the socket closes when either process ends.
     drop(command);
@@ -98,7 +109,7 @@ fn start(mut command: Command, socket: UnixStream) -> io::Result<Started> {
         return Err(io::Error::other("the child process has no process id or no pipes"));
     };
     guardian::add_group(pid);
-    let process = Arc::new(ChildProcess { pid, unreaped: Mutex::new(true) });
+    let process = Arc::new(ChildProcess { pid, worker, unreaped: Mutex::new(true) });
     let (exit_sender, exit) = oneshot::channel();
     Ok((child, SpawnedChild { process, socket, stdout, stderr, exit }, exit_sender))
 }

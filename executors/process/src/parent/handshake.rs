@@ -62,7 +62,7 @@ impl ChildExit {
 pub(crate) async fn start_child(spec: &ChildSpec) -> Result<ReadyChild, StartError> {
     let command = spec.command().map_err(StartError::Failed)?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let spawned = child_process::spawn(command, spec.niceness).await;
+    let spawned = child_process::spawn(command, Arc::clone(&spec.worker), spec.niceness).await;
     let spawned =
         spawned.map_err(|error| StartError::Failed(format!("`{program}` cannot be started: {error}")))?;
     let guard = KillOnDrop(Some(Arc::clone(&spawned.process)));

@@ -14,5 +14,6 @@ mod child_process;
 mod connection;
 mod handshake;
 mod output;
+mod recent_deaths;
 mod start_error;
 mod supervisor;

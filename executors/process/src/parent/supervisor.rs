@@ -1,6 +1,5 @@
 //! Supervision of one executor's child: restarts it when it dies, with exponential backoff while restarts do not help.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::child_spec::ChildSpec;
 use super::connection::ChildConnection;
+use super::recent_deaths::RecentDeaths;
 use super::start_error::StartError;
 
 /// Number of [`consecutive_failures`](SupervisorTask::consecutive_failures) from which on calls fail immediately instead of
@@ -21,12 +21,6 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 
 /// Maximum backoff.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-
-/// Number of deaths within [`DEATH_WINDOW`] from which on the pod is unhealthy.
-const DEATHS_UNHEALTHY: usize = 5;
-
-/// Time for which a death counts against the health of the pod.
-const DEATH_WINDOW: Duration = Duration::from_secs(60);
 
 /// State of the supervised child.
 #[derive(Clone)]
@@ -67,7 +61,7 @@ impl Supervisor {
             reason_sender,
             unhealthy_reason,
             state: state_sender,
-            deaths: VecDeque::new(),
+            deaths: RecentDeaths::default(),
             consecutive_failures: 0,
         };
         let first = Arc::clone(&connection);
@@ -130,8 +124,7 @@ struct SupervisorTask {
     reason_sender: watch::Sender<Option<String>>,
     unhealthy_reason: watch::Receiver<Option<String>>,
     state: watch::Sender<State>,
-    /// Times of the deaths within [`DEATH_WINDOW`].
-    deaths: VecDeque<Instant>,
+    deaths: RecentDeaths,
     /// Number of deaths and failed starts since a child last replied to a call; the death of that child is the first.
     consecutive_failures: u32,
 }
@@ -147,13 +140,12 @@ impl SupervisorTask {
         loop {
             let exit_reason = loop {
                 self.update_health(None);
-                let window_end = self.deaths.back().map(|last| *last + DEATH_WINDOW);
-                let window_end = tokio::time::sleep_until(window_end.unwrap_or_else(far_future).into());
+                let death_forgotten = self.deaths.next_change().unwrap_or_else(far_future);
                 tokio::select! {
                     reason = connection.wait_for_exit() => break reason,
                     () = stopped(&mut stop) => return connection.close().await,
                     changed = self.unhealthy_reason.changed() => if changed.is_err() { return Ok(()) },
-                    () = window_end => self.remove_old_deaths(),
+                    () = tokio::time::sleep_until(death_forgotten.into()) => {}
                 }
             };
             let has_replied = connection.has_replied.load(Ordering::Relaxed);
@@ -186,23 +178,16 @@ impl SupervisorTask {
     /// Records that there is no running child, and why.
     fn record_death(&mut self, reason: &str) {
         tracing::error!(pod = &*self.spec.worker, "the executor's process {reason}");
-        self.deaths.push_back(Instant::now());
-        self.remove_old_deaths();
+        self.deaths.record(Instant::now());
         self.update_health(Some(reason));
         let fail_fast = self.consecutive_failures >= FAIL_FAST_FAILURES;
         self.state.send_replace(if fail_fast { State::FailFast(reason.into()) } else { State::Restarting });
     }
 
-    fn remove_old_deaths(&mut self) {
-        self.deaths.retain(|death| death.elapsed() < DEATH_WINDOW);
-    }
-
     /// Updates the health of the pod. `exit_reason` is set if there is no running child.
     fn update_health(&mut self, exit_reason: Option<&str>) {
         let reported = self.unhealthy_reason.borrow_and_update().clone();
-        let deaths = (self.deaths.len() >= DEATHS_UNHEALTHY).then(|| {
-            format!("its process died {} times within {} s", self.deaths.len(), DEATH_WINDOW.as_secs())
-        });
+        let deaths = self.deaths.unhealthy_reason(Instant::now());
         let down = exit_reason.map(|reason| {
             let first_line = reason.lines().next().unwrap_or_default();
             format!("its process {first_line}")

@@ -162,11 +162,8 @@ impl ChildConnection {
             tokio::select! { _ = reply => {}, () = interrupts => {} }
         };
         if tokio::time::timeout(CANCEL_GRACE, stopped).await.is_err() {
-            tracing::warn!(
-                "a child process was killed: it did not stop a cancelled call within {} s",
-                CANCEL_GRACE.as_secs()
-            );
-            self.process.kill();
+            let seconds = CANCEL_GRACE.as_secs();
+            self.process.kill_for(format_args!("it did not stop a cancelled call within {seconds} s"));
             self.wait_for_exit().await;
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flowrun_sdk::{DocumentSink, Metrics, tracing};
+use flowrun_sdk::{DocumentSink, Metrics};
 use flowrun_wire::jina::DataRequestProto;
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -14,7 +14,7 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{oneshot, watch};
 
 use crate::parent::child_process::ChildProcess;
-use crate::protocol::frame::{FrameKind, FrameReader};
+use crate::protocol::frame::{Frame, FrameKind, FrameReader};
 use crate::protocol::status::StatusReceiver;
 
 /// Time that a child has to exit after it has closed its socket, so that its own exit status is reported.
@@ -50,58 +50,54 @@ impl FrameReceiver {
     pub(super) async fn run(self, mut frames: FrameReader<OwnedReadHalf>) {
         let mut status = StatusReceiver::default();
         loop {
-            let frame = match frames.next().await {
-                Ok(Some(frame)) => frame,
+            let distributed = match frames.next().await {
+                Ok(Some(frame)) => self.distribute(frame, &mut status),
                 Ok(None) => {
                     // The child is exiting; its own status is more useful than that of a kill.
                     tokio::time::sleep(EXIT_STATUS_GRACE).await;
-                    break;
+                    return self.process.kill();
                 }
-                Err(error) => {
-                    tracing::error!(%error, "a child process was killed: its frames cannot be read");
-                    break;
-                }
+                Err(error) => Err(format!("its frames cannot be read: {error}")),
             };
-            match frame.kind {
-                FrameKind::Reply => {
-                    self.has_replied.store(true, Ordering::Relaxed);
-                    let pending =
-                        self.pending.lock().as_mut().and_then(|pending| pending.remove(&frame.call));
-                    if let Some(pending) = pending {
-                        let _ = pending.reply.send(frame.body);
-                    }
-                }
-                FrameKind::Partial => {
-                    let sink = self
-                        .pending
-                        .lock()
-                        .as_ref()
-                        .and_then(|pending| pending.get(&frame.call)?.sink.clone());
-                    if let Some(sink) = sink
-                        && let Err(error) = send_documents(&*sink, frame.body)
-                    {
-                        tracing::error!(%error, "a child process was killed: its documents cannot be read");
-                        break;
-                    }
-                }
-                FrameKind::Status => {
-                    self.unhealthy_reason.send_replace(status.apply(&frame.json_body(), &self.metrics));
-                }
-                FrameKind::Closed => {
-                    let body = frame.json_body();
-                    let error = body.get("error").and_then(|error| error.as_str().map(str::to_owned));
-                    self.close_result.send_replace(Some(error.map_or(Ok(()), Err)));
-                }
-                kind => {
-                    tracing::error!(
-                        ?kind,
-                        "a child process was killed: it sent a frame of an unexpected kind"
-                    );
-                    break;
-                }
+            if let Err(fault) = distributed {
+                return self.process.kill_for(fault);
             }
         }
-        self.process.kill();
+    }
+
+    /// Sends the content of a frame to its destination.
+    ///
+    /// # Errors
+    /// If the frame is invalid: a fault of the child, as a sentence.
+    fn distribute(&self, frame: Frame, status: &mut StatusReceiver) -> Result<(), String> {
+        match frame.kind {
+            FrameKind::Reply => {
+                self.has_replied.store(true, Ordering::Relaxed);
+                let pending = self.pending.lock().as_mut().and_then(|pending| pending.remove(&frame.call));
+                if let Some(pending) = pending {
+                    let _ = pending.reply.send(frame.body);
+                }
+            }
+            FrameKind::Partial => {
+                let pending = self.pending.lock();
+                let sink = pending.as_ref().and_then(|pending| pending.get(&frame.call)?.sink.clone());
+                drop(pending);
+                if let Some(sink) = sink {
+                    send_documents(&*sink, frame.body)
+                        .map_err(|error| format!("its documents cannot be read: {error}"))?;
+                }
+            }
+            FrameKind::Status => {
+                self.unhealthy_reason.send_replace(status.apply(&frame.json_body(), &self.metrics));
+            }
+            FrameKind::Closed => {
+                let body = frame.json_body();
+                let error = body.get("error").and_then(|error| error.as_str().map(str::to_owned));
+                self.close_result.send_replace(Some(error.map_or(Ok(()), Err)));
+            }
+            kind => return Err(format!("it sent a frame of the unexpected kind {kind:?}")),
+        }
+        Ok(())
     }
 }
 
@@ -111,4 +107,72 @@ fn send_documents(sink: &dyn DocumentSink, body: Bytes) -> Result<(), String> {
     let reply = flowrun_wire::decode_reply(message).map_err(|failure| failure.error.to_string())?;
     sink.send(reply.documents);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
+    use flowrun_sdk::tracing::subscriber::set_default;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::parent::child_process;
+    use crate::protocol::frame::encode_frame;
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Receives these bytes from a process of the worker `frames/rep-1`. Returns the signal that ended it.
+    async fn receive(bytes: &[u8]) -> Option<i32> {
+        let child = child_process::spawn(Command::new("cat"), "frames/rep-1".into(), 0).await.unwrap();
+        let (own, mut peer) = UnixStream::pair().unwrap();
+        peer.write_all(bytes).await.unwrap();
+        drop(peer);
+        let receiver = FrameReceiver {
+            process: child.process,
+            pending: Arc::new(Mutex::new(Some(HashMap::new()))),
+            has_replied: Arc::default(),
+            close_result: watch::channel(None).0,
+            unhealthy_reason: watch::channel(None).0,
+            metrics: Metrics::default(),
+        };
+        receiver.run(FrameReader::new(own.into_split().0)).await;
+        child.exit.await.unwrap().signal()
+    }
+
+    #[test]
+    fn the_log_names_the_worker_whose_process_is_killed_for_an_invalid_frame() {
+        let unexpected = encode_frame(FrameKind::Start, 0, |_| ()).unwrap();
+        for (bytes, fault) in [
+            (&unexpected[..], "it sent a frame of the unexpected kind Start"),
+            (&[0xff; 13], "its frames cannot be read: invalid frame header"),
+        ] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+            let guard = set_default(log);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            assert_eq!(runtime.block_on(receive(bytes)), Some(9));
+            drop(guard);
+            let written = String::from_utf8(lines.0.lock().clone()).unwrap();
+            assert!(written.contains(&format!("the executor's process was killed: {fault}")), "{written}");
+            assert!(written.contains(r#"pod="frames/rep-1""#) && written.contains("pid="), "{written}");
+        }
+    }
 }
