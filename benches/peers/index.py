@@ -32,7 +32,7 @@ K = 10
 QUERIES = {"one": 10, "four": 10, "five": 20, "faiss": 1000}
 
 
-def resident_mb() -> int:
+def resident_mib() -> int:
     with open("/proc/self/status", encoding="ascii") as lines:
         fields = dict(line.split(":", 1) for line in lines)
     return int(fields["RssAnon"].split()[0]) // 1024
@@ -47,7 +47,7 @@ def report(name: str, times, found, nearest, **more) -> None:
     times = numpy.array(times) * 1e3
     p50, p99 = numpy.percentile(times, 50), numpy.percentile(times, 99)
     details = ", ".join(f"{key} {value}" for key, value in more.items())
-    print(f"{name}: recall@{K} {recall(found, nearest):.4f}, p50 {p50:.2f} p99 {p99:.2f} ms, {resident_mb()} MB of anonymous memory, {details}")
+    print(f"{name}: recall@{K} {recall(found, nearest):.4f}, p50 {p50:.2f} p99 {p99:.2f} ms, {resident_mib()} MiB of anonymous memory, {details}")
 
 
 def timed(action, queries):
@@ -89,10 +89,10 @@ def write_shards(directory: Path) -> None:
         index = faiss.IndexIDMap(faiss.IndexFlatL2(vectors.shape[1]))
         index.add_with_ids(numpy.ascontiguousarray(vectors[ids]), ids)
         faiss.write_index(index, shard_path(directory, shard))
-    print(f"guide: {SHARDS} shards written in {time.perf_counter() - start:.1f} s, {disk_mb(directory / 'guide')} MB on disk")
+    print(f"guide: {SHARDS} shards written in {time.perf_counter() - start:.1f} s, {disk_mib(directory / 'guide')} MiB on disk")
 
 
-def disk_mb(directory: Path) -> int:
+def disk_mib(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.iterdir()) >> 20
 
 
@@ -123,7 +123,7 @@ def guide(directory: Path, scheme: str) -> None:
     timed(search, queries[:2])
     times, found = timed(search, queries)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    report(f"guide, {scheme}", times, found, nearest, peak_mb=peak)
+    report(f"guide, {scheme}", times, found, nearest, peak_mib=peak)
 
 
 def load_queries(directory: Path, scheme: str):

@@ -42,9 +42,9 @@ def cpu_seconds(processes):
 
 
 def resident_megabytes(processes):
-    """Returns the resident memory of processes. Shared pages count once per process."""
+    """Returns the resident memory of processes in MB. Shared pages count once per process."""
     lines = [line for process in processes for line in Path(f"/proc/{process}/status").read_text().splitlines()]
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1_000
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1_024 / 1e6
 
 
 class Served:

@@ -46,7 +46,7 @@ pub(crate) fn measure(directory: &Path, options: &Options) {
     let (p50, p99) = percentiles(&mut times);
     let (anonymous, _) = memory();
     println!(
-        "FAISS {text}: recall@{NEIGHBOURS} {:.4}, 1 thread p50 {p50:.2} p99 {p99:.2} ms ({processor:.2} ms CPU), {anonymous} MB with the vectors",
+        "FAISS {text}: recall@{NEIGHBOURS} {:.4}, 1 thread p50 {p50:.2} p99 {p99:.2} ms ({processor:.2} ms CPU), {anonymous} MiB with the vectors",
         recall(&found, &nearest),
     );
 }

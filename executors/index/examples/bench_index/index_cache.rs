@@ -43,7 +43,7 @@ pub(crate) fn build(directory: &Path, options: &Options) {
         executor.call("/status", vec![], &json!({"settled": true})).unwrap();
         executor.close().unwrap();
     }
-    println!("{shards} shards of {part} vectors, {} MB", disk(&directory.join("resident")));
+    println!("{shards} shards of {part} vectors, {} MiB", disk(&directory.join("resident")));
     let few = options.number("resident", 2);
     for resident in ["all".to_owned(), few.to_string()] {
         indexer::run_in_child_process("shards", |arguments| arguments.push(format!("opened={resident}")));
@@ -68,7 +68,7 @@ pub(crate) fn search(directory: &Path, options: &Options) {
     let (anonymous, _) = memory();
     let ((first50, first99), (again50, again99)) = (percentiles(&mut first), percentiles(&mut again));
     println!(
-        "resident: {}: opened in {:.2} s, {anonymous} MB of anonymous memory; first search of a shard p50 {first50:.1} p99 {first99:.1} ms, later ones p50 {again50:.2} p99 {again99:.2} ms",
+        "resident: {}: opened in {:.2} s, {anonymous} MiB of anonymous memory; first search of a shard p50 {first50:.1} p99 {first99:.1} ms, later ones p50 {again50:.2} p99 {again99:.2} ms",
         options.text("opened").unwrap_or("all"),
         opening.as_secs_f64(),
     );

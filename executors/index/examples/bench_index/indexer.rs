@@ -101,7 +101,7 @@ pub(crate) fn search_again(directory: &Path, options: &Options) {
     let (opening, mut executor) = timed(|| open(directory, &context, options));
     let status = executor.call("/status", vec![], &json!({"settled": true})).unwrap().results;
     println!(
-        "flowrun: opened in {:.2} s, {} MB on disk, {}",
+        "flowrun: opened in {:.2} s, {} MiB on disk, {}",
         opening.as_secs_f64(),
         disk(&directory.join("index")),
         Value::Object(status)
@@ -124,7 +124,7 @@ pub(crate) fn search_again(directory: &Path, options: &Options) {
         );
     }
     let (anonymous, resident) = memory();
-    println!("flowrun: {anonymous} MB anonymous, {resident} MB resident");
+    println!("flowrun: {anonymous} MiB anonymous, {resident} MiB resident");
 }
 
 /// Request parameters to measure: all combinations of `probes=16,64 rerank=50,100 ef=…`.
