@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use flowrun::diagnostic::{Code, Report};
-use flowrun::runtime::{Request, launch};
+use flowrun::runtime::{Request, WorkerExit, launch};
 use flowrun::yaml::Environment;
 use flowrun_sdk::ErrorKind;
 
@@ -33,14 +33,32 @@ async fn a_panic_fails_only_its_request_and_the_worker_is_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_cannot_be_restarted_fails_requests_with_the_reason() {
-    let flow = flow("- {name: a, uses: Probe, uses_with: {name: once, once: true}}\n").await;
-    error(send(&flow, "/panic", &["x"]).await);
-    for _ in 0..20 {
-        let error = error(send(&flow, "/index", &["x"]).await);
-        assert_eq!(error.to_string(), "the executor panicked and cannot be restarted: once only (in `a`)");
+    for asynchronous in [false, true] {
+        let with = format!("{{name: once{asynchronous}, once: true, asynchronous: {asynchronous}}}");
+        let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {with}}}\n")).await;
+        error(send(&flow, "/panic", &["x"]).await);
+        for _ in 0..20 {
+            let error = error(send(&flow, "/index", &["x"]).await);
+            assert_eq!(
+                error.to_string(),
+                "the executor panicked and cannot be restarted: once only (in `a`)"
+            );
+        }
+        let drained = flow.drain(Duration::from_secs(10)).await;
+        assert!(drained.completed(), "{drained:?}");
+        assert_eq!(drained.failed_workers, [WorkerExit::Failed("once only".to_owned())]);
     }
-    let drained = flow.drain(Duration::from_secs(10)).await;
-    assert!(drained.completed() && drained.failed_workers.len() == 1, "{drained:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_no_request_needed_after_a_panic_has_not_failed() {
+    for asynchronous in [false, true] {
+        let with = format!("{{name: last{asynchronous}, asynchronous: {asynchronous}}}");
+        let flow = flow(&format!("- {{name: a, uses: Probe, uses_with: {with}}}\n")).await;
+        error(send(&flow, "/panic", &["x"]).await);
+        let drained = flow.drain(Duration::from_secs(10)).await;
+        assert!(drained.completed() && drained.failed_workers.is_empty(), "{drained:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

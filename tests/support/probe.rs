@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use flowrun_sdk::{
-    AccessPaths, Build, BuildError, Call, Counter, Document, Executor, ExecutorError, ExecutorType, Gauge,
-    Instance, NamedScore, Order, parse_parameters,
+    AccessPaths, AsyncExecutor, Build, BuildError, Call, Counter, Document, Executor, ExecutorError,
+    ExecutorType, Gauge, Instance, NamedScore, Order, parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -18,6 +18,8 @@ flowrun_sdk::parameters! {
         broken: bool = false,
         /// Can be created only once.
         once: bool = false,
+        /// Is called as an async executor.
+        asynchronous: bool = false,
         /// Matches of every document: `id=score`, each from the shard of its id.
         matches: Vec<String> = Vec::new(),
         /// Number of matches per document.
@@ -59,7 +61,11 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         registry.counter("probed_total", "Documents of all calls."),
         registry.gauge("probed_last", "Documents of the last call."),
     );
-    Ok(Instance::new(Probe { parameters, metrics, shard, shards }).with_ranking(Order::Ascending, top_k))
+    let asynchronous = parameters.asynchronous;
+    let probe = Probe { parameters, metrics, shard, shards };
+    let instance =
+        if asynchronous { Instance::new_async(AsyncProbe(Mutex::new(probe))) } else { Instance::new(probe) };
+    Ok(instance.with_ranking(Order::Ascending, top_k))
 }
 
 impl Probe {
@@ -105,6 +111,16 @@ impl Executor for Probe {
             document.matches = matches.clone().into();
             Ok(())
         })
+    }
+}
+
+/// A probe that is called as an async executor.
+struct AsyncProbe(Mutex<Probe>);
+
+#[flowrun_sdk::async_trait]
+impl AsyncExecutor for AsyncProbe {
+    async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
+        self.0.lock().unwrap().execute(call)
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use flowrun_sdk::BoxedExecutor;
 
 use super::executor_factory::ExecutorFactory;
+use super::exit::WorkerExit;
 use crate::limits::RESTARTS_MAX;
 use crate::runtime::metrics::PodMetrics;
 
@@ -27,6 +28,21 @@ pub(super) enum SlotState<E> {
         /// Message of the panic, or error of the last restart.
         reason: String,
     },
+}
+
+impl<E> SlotState<E> {
+    /// The executor that the end of the worker closes.
+    ///
+    /// # Errors
+    /// The exit state of the worker if it has no executor.
+    pub(super) fn executor_to_close(&mut self) -> Result<&mut E, WorkerExit> {
+        match self {
+            Self::Ready(executor) => Ok(executor),
+            // The request of the panic has failed, and no request needed the executor since.
+            Self::Empty { attempts: 0, .. } => Err(WorkerExit::Completed),
+            Self::Empty { reason, .. } => Err(WorkerExit::Failed(reason.clone())),
+        }
+    }
 }
 
 impl<E> ExecutorSlot<E> {

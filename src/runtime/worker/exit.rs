@@ -1,6 +1,6 @@
 //! The end of a worker.
 
-use flowrun_sdk::ExecutorError;
+use flowrun_sdk::{ExecutorError, panic_message};
 
 /// Exit state of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,4 +15,15 @@ pub enum WorkerExit {
     /// The worker was still in a call when the flow drained, although its requests had ended. Its executor was not
     /// closed. The message names the worker and the call.
     Abandoned(String),
+}
+
+impl WorkerExit {
+    /// The exit state of a worker whose executor was closed: the result of closing it, or the payload of its panic.
+    pub(super) fn after_close(closed: std::thread::Result<Result<(), ExecutorError>>) -> Self {
+        match closed {
+            Ok(Ok(())) => Self::Completed,
+            Ok(Err(error)) => Self::CloseFailed(error),
+            Err(payload) => Self::Failed(panic_message(&*payload).to_owned()),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::batcher::Batch;
 use super::call_result::CallEnd;
 use super::context::WorkerContext;
 use super::executor_factory::ExecutorFactory;
-use super::executor_slot::{ExecutorSlot, SlotState};
+use super::executor_slot::ExecutorSlot;
 use super::exit::WorkerExit;
 use crate::runtime::request::{Content, with_log_context};
 use crate::runtime::routing::Part;
@@ -84,16 +84,10 @@ impl SyncSlot {
     }
 
     /// Closes the executor, which writes the data that it holds in memory.
-    pub(super) fn close(self) -> WorkerExit {
-        match self.state {
-            SlotState::Ready(mut executor) => match catch_unwind(AssertUnwindSafe(|| executor.close())) {
-                Ok(Ok(())) => WorkerExit::Completed,
-                Ok(Err(error)) => WorkerExit::CloseFailed(error),
-                Err(payload) => WorkerExit::Failed(panic_message(&*payload).to_owned()),
-            },
-            // The request of the panic has failed, and no request needed the executor since.
-            SlotState::Empty { attempts: 0, .. } => WorkerExit::Completed,
-            SlotState::Empty { reason, .. } => WorkerExit::Failed(reason),
+    pub(super) fn close(mut self) -> WorkerExit {
+        match self.state.executor_to_close() {
+            Ok(executor) => WorkerExit::after_close(catch_unwind(AssertUnwindSafe(|| executor.close()))),
+            Err(exit) => exit,
         }
     }
 }

@@ -163,14 +163,10 @@ impl TaskReplica {
 
     /// Closes the executor, which writes the data that it holds in memory.
     async fn close(&self) -> WorkerExit {
-        let executor = match &self.slot.lock().state {
-            SlotState::Ready(executor) => Arc::clone(executor),
-            SlotState::Empty { .. } => return WorkerExit::Completed,
-        };
-        match AssertUnwindSafe(executor.close()).catch_unwind().await {
-            Ok(Ok(())) => WorkerExit::Completed,
-            Ok(Err(error)) => WorkerExit::CloseFailed(error),
-            Err(payload) => WorkerExit::Failed(panic_message(&*payload).to_owned()),
+        let executor = self.slot.lock().state.executor_to_close().map(|executor| Arc::clone(executor));
+        match executor {
+            Ok(executor) => WorkerExit::after_close(AssertUnwindSafe(executor.close()).catch_unwind().await),
+            Err(exit) => exit,
         }
     }
 
