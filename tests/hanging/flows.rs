@@ -129,7 +129,8 @@ async fn a_worker_that_hangs_makes_its_pod_unhealthy_until_its_call_ends() {
     let flow = flow(&probe("stuck", ", timeout_send: 30")).await;
     error(send(&flow, "/wait", &["x"]).await);
     wait_until(|| !flow.unhealthy_pods().is_empty()).await;
-    let reason = "worker `stuck/rep-0` hangs in a call of `Probe` at /wait, longer than 30 ms";
+    let reason =
+        "worker `stuck/rep-0` hangs in a call of `Probe` at /wait, longer than 30 ms (`timeout_send`)";
     assert_eq!(flow.unhealthy_pods(), [("stuck".to_owned(), reason.to_owned())]);
     assert_eq!(flow.pod_statistics()[0].hanging_workers, 1);
     let hang = flow.hang(true).await;
@@ -156,7 +157,7 @@ async fn requests_of_a_service_fail_at_once_while_all_workers_of_their_pod_hang(
     wait_until(|| flow.pod_statistics()[0].hanging_workers == 2 && is_empty(&flow)).await;
     for _ in 0..50 {
         let refused = error(flow.submit(request_to("one", "/index")).await.unwrap().outcome().await);
-        let expected = "all 2 workers hang in calls that exceed their time (`timeout_send`) (in `one`)";
+        let expected = "all 2 workers hang in calls of more than 30 ms (`timeout_send`) (in `one`)";
         assert_eq!((refused.error.kind(), refused.to_string().as_str()), (ErrorKind::Expired, expected));
         assert_eq!(
             reply(flow.submit(request_to("two", "/index")).await.unwrap().outcome().await).documents.len(),
@@ -170,6 +171,19 @@ async fn requests_of_a_service_fail_at_once_while_all_workers_of_their_pod_hang(
         reply(flow.submit(request_to("one", "/index")).await.unwrap().outcome().await).documents.len(),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_counts_the_workers_and_names_the_limit_that_was_exceeded() {
+    let closed = gate::close();
+    let flow = service("prefetch: 4, timeout: 30", &probe("single", "")).await;
+    error(send(&flow, "/wait", &["x"]).await);
+    wait_until(|| flow.pod_statistics()[0].hanging_workers == 1).await;
+    wait_until(|| is_empty(&flow)).await;
+    let refused = error(send(&flow, "/index", &["y"]).await);
+    let expected = "the only worker hangs in a call of more than 30 ms (`timeout` of the flow) (in `single`)";
+    assert_eq!((refused.error.kind(), refused.to_string().as_str()), (ErrorKind::Expired, expected));
+    drop(closed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

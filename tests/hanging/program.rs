@@ -66,7 +66,7 @@ fn readiness_and_the_log_name_the_worker_that_hangs_and_its_recovery() {
     let response = post_waiting(&serving);
     assert!(response.starts_with("HTTP/1.1 504 ") && response.contains("longer than 100 ms"), "{response}");
     wait_for_readiness(&serving, "503 Service Unavailable");
-    let hangs = "worker `w/rep-0` hangs in a call of `Waiting` at /wait, longer than 100 ms";
+    let hangs = "worker `w/rep-0` hangs in a call of `Waiting` at /wait, longer than 100 ms (`timeout_send`)";
     assert!(serving.get(0, "/ready").contains(&json!({ "w": hangs }).to_string()));
     let mut log = BufReader::new(serving.take_stderr());
     let mut read_until = |expected: &str| {

@@ -16,7 +16,7 @@ use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
 use crate::runtime::metrics::{PodMetrics, RequestCounters};
 use crate::runtime::routing::PodShards;
-use crate::runtime::watchdog::{HangPolicy, Watchdog};
+use crate::runtime::watchdog::{CallLimit, HangPolicy, Watchdog};
 use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority};
 use crate::spec::BatchingTable;
 use crate::topology::{InputPort, PodPlan, Topology};
@@ -96,7 +96,7 @@ impl Wiring<'_> {
             plan,
             priority: self.priority,
             hang_policy: self.hang_policy,
-            call_limit: plan.timeout_send.or(self.topology.timeout),
+            call_limit: CallLimit::of_pod(plan.timeout_send, self.topology.timeout),
             name,
             metrics: Arc::clone(&metrics),
             output: Arc::clone(&output),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use flowrun_sdk::{AsyncExecutor, BoxedExecutor, Executor, Health};
 use parking_lot::Mutex;
@@ -11,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::build::BuiltExecutor;
 use crate::runtime::edges::PodOutput;
 use crate::runtime::metrics::PodMetrics;
-use crate::runtime::watchdog::{HangPolicy, ShardWatch, WorkerGuard, WorkerLink, WorkerWatch};
+use crate::runtime::watchdog::{CallLimit, HangPolicy, ShardWatch, WorkerGuard, WorkerLink, WorkerWatch};
 use crate::runtime::worker::{
     BatchPolicy, Batcher, ExecutorFactory, InlineReplica, InlineWorkers, PartQueue, PartSender, RunningCalls,
     TaskReplica, TaskWorker, ThreadPriority, ThreadWorker, WaitingParts, WorkQueue, WorkerContext,
@@ -25,7 +24,7 @@ pub(super) struct ShardWorkers<'a> {
     pub(super) priority: ThreadPriority,
     pub(super) hang_policy: HangPolicy,
     /// Time that a call may take before its worker is suspected to hang; `None` without a limit.
-    pub(super) call_limit: Option<Duration>,
+    pub(super) call_limit: Option<CallLimit>,
     /// The pod's name.
     pub(super) name: Arc<str>,
     pub(super) metrics: Arc<PodMetrics>,

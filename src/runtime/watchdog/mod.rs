@@ -22,7 +22,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::sync::watch;
 
 pub use hang::Hang;
-pub(super) use hang::HangPolicy;
+pub(super) use hang::{CallLimit, HangPolicy};
 pub(super) use link::{WorkerGuard, WorkerLink};
 pub(super) use shard_watch::ShardWatch;
 pub(super) use worker_watch::WorkerWatch;

@@ -81,8 +81,14 @@ impl ShardWatch {
 
     /// The error of requests that no worker is expected to take.
     fn refusal(&self) -> RequestError {
-        let workers = self.workers().count();
-        let message = format!("all {workers} workers hang in calls that exceed their time (`timeout_send`)");
+        let hang = match self.workers().count() {
+            1 => "the only worker hangs in a call".to_owned(),
+            count => format!("all {count} workers hang in calls"),
+        };
+        // Workers without a limit are never considered to hang.
+        let limit = self.workers().find_map(WorkerWatch::limit);
+        let limit = limit.map_or_else(String::new, |limit| format!(" of more than {limit}"));
+        let message = format!("{hang}{limit}");
         RequestError::in_pod(&self.pod, ExecutorError::new(ErrorKind::Expired, message))
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use flowrun_sdk::Health;
 
+use super::hang::CallLimit;
 use crate::limits::{ABANDON_AFTER, GIVE_UP_FACTOR};
 use crate::runtime::routing::Part;
 use crate::runtime::worker::{RunningCall, WorkerContext};
@@ -23,8 +24,8 @@ enum State {
 /// Supervision of one worker.
 pub(in crate::runtime) struct WorkerWatch {
     context: WorkerContext,
-    /// Time that a call may take: `timeout_send`, or else the flow's `timeout`; `None` without a limit.
-    limit: Option<Duration>,
+    /// Time that a call may take; `None` without a limit.
+    limit: Option<CallLimit>,
     health: Health,
     /// Calls that the worker makes at the same time.
     capacity: usize,
@@ -38,11 +39,16 @@ pub(in crate::runtime) struct WorkerWatch {
 impl WorkerWatch {
     pub(in crate::runtime) fn new(
         context: WorkerContext,
-        limit: Option<Duration>,
+        limit: Option<CallLimit>,
         capacity: usize,
         health: Health,
     ) -> Self {
         Self { context, limit, health, capacity, state: State::Working, hanging: 0, given_up: 0 }
+    }
+
+    /// Time that a call may take; `None` without a limit.
+    pub(super) fn limit(&self) -> Option<CallLimit> {
+        self.limit
     }
 
     /// Takes the parts of calls whose time is over, or whose requests have ended, each with an error.
@@ -80,13 +86,13 @@ impl WorkerWatch {
     pub(super) fn update(&mut self, now: Instant) -> Option<String> {
         let limit = self.limit?;
         self.hanging = self.context.calls.older_than(now, hanging_after(limit));
-        self.given_up = self.context.calls.older_than(now, limit * GIVE_UP_FACTOR);
+        self.given_up = self.context.calls.older_than(now, limit.time * GIVE_UP_FACTOR);
         let late = self.context.calls.oldest();
         let late = late.filter(|call| now.duration_since(call.started) >= hanging_after(limit));
         match (&mut self.state, late) {
             (State::Working, None) => None,
             (State::Hanging { call: known, given_up }, Some(call)) if known.started == call.started => {
-                let give_up = !*given_up && now.duration_since(call.started) >= limit * GIVE_UP_FACTOR;
+                let give_up = !*given_up && now.duration_since(call.started) >= limit.time * GIVE_UP_FACTOR;
                 *given_up |= give_up;
                 give_up.then(|| self.report_given_up(&call, now))
             }
@@ -107,12 +113,11 @@ impl WorkerWatch {
         (now.duration_since(given_up) >= ABANDON_AFTER).then(|| self.describe(&call, now))
     }
 
-    fn start_hang(&mut self, call: RunningCall, limit: Duration) {
+    fn start_hang(&mut self, call: RunningCall, limit: CallLimit) {
         let WorkerContext { pod, executor, worker, metrics, .. } = &self.context;
-        let (endpoint, limit) = (&call.label.endpoint, limit.as_millis());
-        let reason = format!(
-            "worker `{worker}` hangs in a call of `{executor}` at {endpoint}, longer than {limit} ms"
-        );
+        let endpoint = &call.label.endpoint;
+        let reason =
+            format!("worker `{worker}` hangs in a call of `{executor}` at {endpoint}, longer than {limit}");
         tracing::warn!(pod = &**pod, request = &*call.label.id, "{reason}; the pod is not ready");
         metrics.record_hang();
         self.health.set_unhealthy(reason);
@@ -154,6 +159,6 @@ impl WorkerWatch {
 }
 
 /// Time after which a call hangs: one and a half times its limit, because executors check their deadline between documents.
-fn hanging_after(limit: Duration) -> Duration {
-    limit + limit / 2
+fn hanging_after(limit: CallLimit) -> Duration {
+    limit.time + limit.time / 2
 }
