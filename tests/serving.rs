@@ -270,8 +270,20 @@ fn invalid_gateway_settings_are_reported_at_their_place() {
     let (code, stderr) = failed_start(flow, &["serve", "flow.yml"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("`70000` is not a port") && stderr.contains("did you mean `GRPC`?"), "{stderr}");
-    let (code, stderr) = failed_start(PASS, &["flow.yml", "--endpoint", "/index"]);
-    assert_eq!((code, stderr.contains("has no input for a batch job")), (Some(2), true), "{stderr}");
+}
+
+#[test]
+fn an_option_of_a_batch_job_is_never_ignored_by_a_service() {
+    for options in
+        [&["--endpoint", "/index"][..], &["--include", "*.jpg"], &["--timeout", "2"], &["--keep-going"]]
+    {
+        let (code, stderr) = failed_start(PASS, &[&["flow.yml"][..], options].concat());
+        assert_eq!(code, Some(2), "{options:?}: {stderr}");
+        assert!(
+            stderr.contains("no input for a batch job") || stderr.contains("has no endpoint"),
+            "{options:?}: {stderr}"
+        );
+    }
 }
 
 #[test]

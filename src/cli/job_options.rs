@@ -46,13 +46,14 @@ pub(super) struct JobOptions {
 }
 
 impl JobOptions {
-    /// Returns whether an option requests a batch job: input, an endpoint, an output file or request parameters.
+    /// Returns whether any option is given, and so requests a batch job.
     pub(super) fn is_given(&self) -> bool {
-        self.patterns().next().is_some()
-            || self.endpoint.is_some()
-            || self.output.is_some()
-            || self.request.top_k.is_some()
-            || !self.request.parameters.is_empty()
+        // Without `..`, so that a new option is not forgotten.
+        let Self { input, files, include, endpoint, output, request, request_size, timeout } = self;
+        let RequestOptions { top_k, parameters } = request;
+        let has_list = !(input.is_empty() && files.is_empty() && include.is_empty() && parameters.is_empty());
+        let has_value = endpoint.is_some() || output.is_some() || top_k.is_some();
+        has_list || has_value || request_size.is_some() || timeout.is_some()
     }
 
     /// File that results are written to: of the command line, or else of the flow.
@@ -138,5 +139,41 @@ impl JobOptions {
             }
         }
         Some(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// A command with the options of a batch job.
+    #[derive(Debug, Parser)]
+    struct JobCommand {
+        #[command(flatten)]
+        job: JobOptions,
+    }
+
+    fn is_given(arguments: &[&str]) -> bool {
+        JobCommand::parse_from([&["job"][..], arguments].concat()).job.is_given()
+    }
+
+    #[test]
+    fn every_option_of_a_job_requests_one() {
+        assert!(!is_given(&[]));
+        for arguments in [
+            &["file"][..],
+            &["--input", "file"],
+            &["--include", "*.jpg"],
+            &["--endpoint", "/index"],
+            &["--output", "file"],
+            &["--top-k", "3"],
+            &["--parameter", "a=1"],
+            &["--request-size", "8"],
+            &["--timeout", "2"],
+        ] {
+            assert!(is_given(arguments), "{arguments:?}");
+        }
     }
 }

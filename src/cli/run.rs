@@ -45,7 +45,7 @@ pub(super) struct RunOptions {
 /// Reads the flow, launches it, feeds it the input, and drains it.
 pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit> {
     let mut file = options.flow.read();
-    let is_job = options.job.is_given() || options.summary.is_some();
+    let is_job = options.job.is_given() || options.summary.is_some() || options.keep_going;
     if !is_job && file.topology.as_ref().is_some_and(|topology| topology.job.input.is_empty()) {
         return serve_file(&file, &options.listen, log);
     }
