@@ -1,6 +1,7 @@
 //! A diagnostic, and the report that collects those of all stages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::limits::DIAGNOSTICS_MAX;
 
@@ -9,7 +10,7 @@ use super::source::Span;
 use super::variable_texts::VariableTexts;
 
 /// A remark on a span of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     /// The span.
     pub span: Span,
@@ -18,7 +19,7 @@ pub struct Label {
 }
 
 /// One mistake or note.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// Stable code.
     pub code: Code,
@@ -91,6 +92,8 @@ pub struct Policy {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// Digests of all diagnostics, including omitted ones.
+    digests: HashSet<u64>,
     /// Number of diagnostics by severity, including omitted ones.
     counts: BTreeMap<Severity, usize>,
     policy: Policy,
@@ -115,7 +118,7 @@ impl Report {
         if lenient || inspected {
             diagnostic.severity = diagnostic.severity.min(Severity::Warning);
         }
-        if self.diagnostics.contains(&diagnostic) {
+        if !self.digests.insert(digest(&diagnostic)) {
             return;
         }
         *self.counts.entry(diagnostic.severity).or_default() += 1;
@@ -173,7 +176,7 @@ impl Report {
         Self {
             diagnostics: diagnostics.cloned().collect(),
             counts: counts.map(|(severity, count)| (*severity, *count)).collect(),
-            policy: self.policy,
+            ..self.clone()
         }
     }
 
@@ -199,5 +202,29 @@ impl Report {
         let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
         sorted.sort_by_key(|diagnostic| diagnostic.span());
         sorted
+    }
+}
+
+fn digest(diagnostic: &Diagnostic) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    diagnostic.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_counts_once_even_if_the_first_was_omitted_or_replaced() {
+        let note = |number: usize| Diagnostic::new(Code::WithoutEffect, format!("note {number}"));
+        let error = |number: usize| Diagnostic::new(Code::UnknownNeeds, format!("error {number}"));
+        let mut report = Report::default();
+        for _ in 0..3 {
+            (0..DIAGNOSTICS_MAX + 7).for_each(|number| report.push(note(number)));
+            (0..5).for_each(|number| report.push(error(number)));
+        }
+        assert_eq!((report.len(), report.omitted()), (DIAGNOSTICS_MAX + 12, 12));
+        assert_eq!((report.count(Severity::Error), report.at_least(Severity::Error).len()), (5, 5));
     }
 }
