@@ -351,15 +351,14 @@ impl<'a> Call<'a> {
 }
 
 /// Number of matches per document that a request specifies: `top_k`, or `limit`, the name in Jina 3. `None` if it
-/// specifies neither.
+/// specifies neither, or `null`.
 ///
 /// # Errors
 /// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) if it is not a non-negative integer.
 pub fn top_k(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorError> {
-    let Some((name, value)) = ["top_k", "limit"].iter().find_map(|name| parameters.get_key_value(*name))
-    else {
-        return Ok(None);
-    };
+    let mut named = ["top_k", "limit"].into_iter().filter_map(|name| parameters.get_key_value(name));
+    let stated = named.find(|(_, value)| !value.is_null());
+    let Some((name, value)) = stated else { return Ok(None) };
     let wrong = || {
         let reason = format_args!("must be an integer ≥ 0, but is {}", value_preview(value));
         ExecutorError::parameter(name, reason)

@@ -109,3 +109,16 @@ fn request_parameters_are_typed() {
     let errors = [call.access_paths(&AccessPaths::roots()).unwrap_err(), call.top_k(1).unwrap_err()];
     assert!(errors.iter().all(|error| error.message().len() < 300), "{errors:?}");
 }
+
+#[test]
+fn a_null_parameter_is_unset() {
+    for (parameters, top_k) in [
+        (json!({"top_k": null}), 7),
+        (json!({"limit": null}), 7),
+        (json!({"top_k": null, "limit": 3}), 3),
+        (json!({"top_k": 2, "limit": null}), 2),
+    ] {
+        let call = Call::new("/x", Documents::new(), parameters.as_object().unwrap());
+        assert_eq!(call.top_k(7).unwrap(), top_k, "{parameters}");
+    }
+}
