@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, Tags};
+use flowrun_sdk::{Document, Documents, JsonError, Tags};
 use serde_json::{Map, Value};
 
 use super::v2::{NodeJson, encode_json_node};
@@ -62,16 +62,21 @@ impl ExtraFields {
 
     /// Adds a field with a JSON value: as a tag, or as a node if a tag has its name already or the name begins with `__`. A
     /// null is only recorded.
-    pub fn insert_json(&mut self, name: &str, value: &Value, tags: &mut Tags) {
+    ///
+    /// # Errors
+    /// [`JsonError`] if the value of a node is nested too deeply.
+    pub fn insert_json(&mut self, name: &str, value: &Value, tags: &mut Tags) -> Result<(), JsonError> {
         let kind = json_kind(value);
         if kind != KIND_NULL && (tags.contains_key(name) || name.starts_with("__")) {
-            self.nodes.insert(name.to_owned(), encode_json_node(value, kind));
-            return;
+            let too_deep = |_| JsonError::new(name, "nested less deeply: at most 33 objects or 49 lists");
+            self.nodes.insert(name.to_owned(), encode_json_node(value, kind).map_err(too_deep)?);
+            return Ok(());
         }
         self.kinds.insert(name.to_owned(), kind.into());
         if kind != KIND_NULL {
             tags.insert(name.to_owned(), value.clone());
         }
+        Ok(())
     }
 
     /// Fields that JSON cannot represent exactly, in the JSON form of docarray.

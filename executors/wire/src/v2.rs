@@ -109,21 +109,21 @@ fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
     tensor.ok_or(array)
 }
 
-/// Encodes the node of a field that does not become a tag, as base64, for [`ExtraFields::nodes`].
-fn encode_node(node: &NodeProto) -> Value {
-    STANDARD.encode(node.encode_to_vec()).into()
-}
-
 /// Decodes an entry of [`ExtraFields::nodes`]; an empty node if it is damaged.
 fn decode_node(encoded: &Value) -> NodeProto {
     let bytes = encoded.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
     NodeProto::decode(&*bytes).unwrap_or_default()
 }
 
-/// Encodes a JSON value as the node of a field that does not become a tag. `kind` is the field's entry in
-/// [`ExtraFields::kinds`].
-pub(super) fn encode_json_node(value: &Value, kind: &str) -> Value {
-    encode_node(&from_json(value, kind))
+/// Encodes a JSON value as the node of a field that does not become a tag, as base64, for [`ExtraFields::nodes`]. `kind` is the
+/// field's entry in [`ExtraFields::kinds`].
+///
+/// # Errors
+/// [`WireError::TooDeep`] if [`decode_node`] could not decode it.
+pub(super) fn encode_json_node(value: &Value, kind: &str) -> Result<Value, WireError> {
+    let node = from_json(value, kind).encode_to_vec();
+    node::check(&node)?;
+    Ok(STANDARD.encode(node).into())
 }
 
 fn message(document: &Document, extra: Fields) -> DocProto {

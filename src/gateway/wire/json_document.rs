@@ -73,7 +73,7 @@ impl DocumentForm {
 /// Reads a document of that form.
 ///
 /// # Errors
-/// When a field has the wrong type.
+/// When a field has the wrong type or is nested too deeply.
 pub(in crate::gateway) fn read_one(value: &Value, form: DocumentForm) -> Result<Document, JsonError> {
     match form {
         DocumentForm::Schema2 => schema2::read_document(value),
@@ -83,27 +83,30 @@ pub(in crate::gateway) fn read_one(value: &Value, form: DocumentForm) -> Result<
 
 fn read_document(value: &Value) -> Result<Document, JsonError> {
     let mut document = Document::from_json_known_keys(value)?;
-    record_unknown(&mut document, value);
+    record_unknown(&mut document, value)?;
     Ok(document)
 }
 
 /// Records the unknown keys of a document that was read from `value`, of its chunks and of its matches.
-fn record_unknown(document: &mut Document, value: &Value) {
+///
+/// # Errors
+/// When an unknown key has a value that is nested too deeply.
+fn record_unknown(document: &mut Document, value: &Value) -> Result<(), JsonError> {
     for (name, documents) in [("chunks", &mut document.chunks), ("matches", &mut document.matches)] {
         let values = value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if values.iter().any(has_unknown) {
             for (document, value) in documents.make_mut().iter_mut().zip(values) {
-                record_unknown(document, value);
+                record_unknown(document, value)?;
             }
         }
     }
     let Some(object) = value.as_object().filter(|object| object.keys().any(|key| is_unknown(key))) else {
-        return;
+        return Ok(());
     };
     let mut fields = ExtraFields::default();
     let tags = Arc::make_mut(&mut document.tags);
     for (name, value) in object.iter().filter(|(name, _)| is_unknown(name)) {
-        fields.insert_json(name, value, tags);
+        fields.insert_json(name, value, tags)?;
     }
     // A key that is sent with null or an empty value is returned like that, unless an executor sets the field.
     for name in KEYS {
@@ -116,6 +119,7 @@ fn record_unknown(document: &mut Document, value: &Value) {
         fields.kinds.insert(name.to_owned(), kind.into());
     }
     fields.write_to(tags);
+    Ok(())
 }
 
 fn is_unknown(key: &str) -> bool {
@@ -225,6 +229,25 @@ mod tests {
         let sent = json!({"id": "a", "tags": {"price": 1}, "price": 2});
         for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
             assert_eq!(round_trip_as(&sent, form), sent);
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_returned_as_sent_or_rejected_for_its_depth() {
+        for (open, close, depth_max) in [("[", "]", 49), (r#"{"k":"#, "}", 33)] {
+            let nested = |depth: usize| format!("{}0{}", open.repeat(depth), close.repeat(depth));
+            for (depth, fits) in [(1, true), (depth_max, true), (depth_max + 1, false), (100, false)] {
+                let sent: Value =
+                    serde_json::from_str(&format!(r#"{{"id": "a", "__x": {}}}"#, nested(depth))).unwrap();
+                for form in [DocumentForm::SetKeys, DocumentForm::Schema2] {
+                    if fits {
+                        assert_eq!(round_trip_as(&sent, form), sent);
+                    } else {
+                        let error = read_one(&sent, form).unwrap_err().to_string();
+                        assert!(error.starts_with("`__x` must be nested less deeply"), "{error}");
+                    }
+                }
+            }
         }
     }
 

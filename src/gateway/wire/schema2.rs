@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 /// Reads a document. A value that does not fit the field of its name is preserved like an unknown field.
 ///
 /// # Errors
-/// When the value is not an object.
+/// When the value is not an object, or an unknown field is nested too deeply.
 pub(super) fn read_document(value: &Value) -> Result<Document, JsonError> {
     let Some(object) = value.as_object() else { return Document::from_json(value) };
     let mut document = Document::default();
@@ -24,12 +24,12 @@ pub(super) fn read_document(value: &Value) -> Result<Document, JsonError> {
             tags.clone_from(entries);
             fields.kinds.insert(KIND_TAGS.to_owned(), KIND_TAGS.into());
         }
-        Some(value) => fields.insert_json(KIND_TAGS, value, &mut tags),
+        Some(value) => fields.insert_json(KIND_TAGS, value, &mut tags)?,
         None => {}
     }
     for (name, value) in object.iter().filter(|(name, _)| *name != KIND_TAGS) {
         if !set_field(&mut document, name, value)? {
-            fields.insert_json(name, value, &mut tags);
+            fields.insert_json(name, value, &mut tags)?;
         } else if name == "url" {
             // The empty type records the name under which `uri` was sent.
             fields.types.insert(name.clone(), "".into());

@@ -16,6 +16,14 @@ pub struct JsonError {
     expected: &'static str,
 }
 
+impl JsonError {
+    /// Creates the error of a field whose value is not `expected`, as in "`field` must be `expected`".
+    #[must_use]
+    pub fn new(field: impl Into<String>, expected: &'static str) -> Self {
+        Self { field: field.into(), expected }
+    }
+}
+
 impl Document {
     /// Converts a JSON object to a document. Null means unset; unknown keys become tags, at every depth. Chunks without a
     /// parent id get the id of the document that contains them.
@@ -35,7 +43,7 @@ impl Document {
     }
 
     fn read_json(value: &Value, unknown_keys: UnknownKeys) -> Result<Self, JsonError> {
-        let object = value.as_object().ok_or_else(|| wrong("document", "an object"))?;
+        let object = value.as_object().ok_or_else(|| JsonError::new("document", "an object"))?;
         let mut document = Self::default();
         let mut unknown = Vec::new();
         for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
@@ -46,7 +54,7 @@ impl Document {
         if unknown_keys == UnknownKeys::Tags {
             for (key, value) in unknown {
                 if document.tags_mut().insert(key.clone(), value.clone()).is_some() {
-                    return Err(wrong(key, "a key of the document or one of its tags, not both"));
+                    return Err(JsonError::new(key, "a key of the document or one of its tags, not both"));
                 }
             }
         }
@@ -85,11 +93,11 @@ impl Document {
             "tensor" => self.tensor = Some(tensor(key, value)?),
             "embedding" => self.embedding = Some(tensor(key, value)?),
             "tags" => {
-                let tags = value.as_object().ok_or_else(|| wrong(key, "an object"))?;
+                let tags = value.as_object().ok_or_else(|| JsonError::new(key, "an object"))?;
                 self.tags = Arc::new(tags.clone());
             }
             "scores" => {
-                let scores = value.as_object().ok_or_else(|| wrong(key, "an object"))?;
+                let scores = value.as_object().ok_or_else(|| JsonError::new(key, "an object"))?;
                 for (name, score) in scores {
                     self.scores.insert(name.clone(), named_score(score)?);
                 }
@@ -119,28 +127,24 @@ enum UnknownKeys {
     Ignored,
 }
 
-fn wrong(field: &str, expected: &'static str) -> JsonError {
-    JsonError { field: field.to_owned(), expected }
-}
-
 fn string(field: &str, value: &Value) -> Result<String, JsonError> {
-    value.as_str().map(str::to_owned).ok_or_else(|| wrong(field, "a text"))
+    value.as_str().map(str::to_owned).ok_or_else(|| JsonError::new(field, "a text"))
 }
 
 fn count(field: &str, value: &Value) -> Result<u32, JsonError> {
-    crate::Parameter::parse(value).ok_or_else(|| wrong(field, "an integer ≥ 0"))
+    crate::Parameter::parse(value).ok_or_else(|| JsonError::new(field, "an integer ≥ 0"))
 }
 
 fn float(field: &str, value: &Value) -> Result<f32, JsonError> {
-    crate::Parameter::parse(value).ok_or_else(|| wrong(field, "a number"))
+    crate::Parameter::parse(value).ok_or_else(|| JsonError::new(field, "a number"))
 }
 
 fn items<'a>(field: &str, value: &'a Value) -> Result<&'a [Value], JsonError> {
-    value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(field, "a list"))
+    value.as_array().map(Vec::as_slice).ok_or_else(|| JsonError::new(field, "a list"))
 }
 
 fn bytes(field: &str, value: &Value) -> Result<Vec<u8>, JsonError> {
-    value.as_str().and_then(decode_base64).ok_or_else(|| wrong(field, "bytes in base64"))
+    value.as_str().and_then(decode_base64).ok_or_else(|| JsonError::new(field, "bytes in base64"))
 }
 
 /// Decodes base64 with or without line breaks, which Python's encoders for MIME insert.
@@ -189,5 +193,5 @@ fn tensor(field: &str, value: &Value) -> Result<Tensor, JsonError> {
     let mut elements = Vec::new();
     let filled = fill(&shape, value, &mut elements);
     let tensor = filled.and_then(|()| Tensor::from_f32(shape, elements).ok());
-    tensor.ok_or_else(|| wrong(field, "an array of numbers"))
+    tensor.ok_or_else(|| JsonError::new(field, "an array of numbers"))
 }

@@ -18,7 +18,7 @@ pub enum WireError {
     /// A string is not UTF-8.
     #[error("not a document message: a string is not UTF-8")]
     NotUtf8,
-    /// Documents or values are nested more than 100 levels deep.
+    /// Documents are nested more than 100 levels deep, or a value has more messages in one another than can be decoded.
     #[error("the document is nested too deeply")]
     TooDeep,
     /// The shape and data type of an array do not match its bytes.

@@ -22,13 +22,22 @@ pub enum Field<'a> {
 /// Iterates over the fields of a message: number and content. Groups, a deprecated encoding, are skipped. Ends after the
 /// first error.
 #[derive(Clone, Debug)]
-pub struct FieldReader<'a>(&'a [u8]);
+pub struct FieldReader<'a> {
+    rest: &'a [u8],
+    rejects_groups: bool,
+}
 
 impl<'a> FieldReader<'a> {
     /// Reads the fields of `message`.
     #[must_use]
     pub fn new(message: &'a [u8]) -> Self {
-        Self(message)
+        Self { rest: message, rejects_groups: false }
+    }
+
+    /// Makes groups an error. The depth to which a decoder skips groups depends on the nesting of the message.
+    #[must_use]
+    pub fn rejecting_groups(self) -> Self {
+        Self { rejects_groups: true, ..self }
     }
 
     /// Number of the remaining fields with that number, up to the first error.
@@ -38,27 +47,28 @@ impl<'a> FieldReader<'a> {
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(WireError::Truncated)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(WireError::Truncated)?;
+        self.rest = rest;
         Ok(*taken)
     }
 
     /// Reads one field; its content is `None` for a group.
     fn read(&mut self) -> Result<(u32, Option<Field<'a>>), WireError> {
-        let (number, wire) = decode_key(&mut self.0)?;
+        let (number, wire) = decode_key(&mut self.rest)?;
         let field = match wire {
-            WireType::Varint => Field::Varint(decode_varint(&mut self.0)?),
+            WireType::Varint => Field::Varint(decode_varint(&mut self.rest)?),
             WireType::ThirtyTwoBit => Field::Fixed32(self.take()?),
             WireType::SixtyFourBit => Field::Fixed64(self.take()?),
             WireType::LengthDelimited => {
                 let length =
-                    usize::try_from(decode_varint(&mut self.0)?).map_err(|_| WireError::Truncated)?;
-                let (bytes, rest) = self.0.split_at_checked(length).ok_or(WireError::Truncated)?;
-                self.0 = rest;
+                    usize::try_from(decode_varint(&mut self.rest)?).map_err(|_| WireError::Truncated)?;
+                let (bytes, rest) = self.rest.split_at_checked(length).ok_or(WireError::Truncated)?;
+                self.rest = rest;
                 Field::Bytes(bytes)
             }
+            WireType::StartGroup if self.rejects_groups => return Err(WireError::WrongType),
             WireType::StartGroup | WireType::EndGroup => {
-                skip_field(wire, number, &mut self.0, DecodeContext::default())?;
+                skip_field(wire, number, &mut self.rest, DecodeContext::default())?;
                 return Ok((number, None));
             }
         };
@@ -70,12 +80,12 @@ impl<'a> Iterator for FieldReader<'a> {
     type Item = Result<(u32, Field<'a>), WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.0.is_empty() {
+        while !self.rest.is_empty() {
             match self.read() {
                 Ok((number, Some(field))) => return Some(Ok((number, field))),
                 Ok((_, None)) => {}
                 Err(error) => {
-                    self.0 = &[];
+                    self.rest = &[];
                     return Some(Err(error));
                 }
             }

@@ -13,7 +13,7 @@ use flowrun_sdk::{DecodeBudget, Document, NamedScore, Tags, Tensor};
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
-use super::node::{Node, entry};
+use super::node::{Node, check, entry};
 use super::usual_type;
 use crate::extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RECORD_TAG};
 
@@ -267,7 +267,7 @@ impl<'a> Decoder<'a> {
                 tags.insert(name, value);
             }
             None => {
-                node.check(self.depth)?;
+                check(node.bytes)?;
                 self.budget.take(node.bytes.len().div_ceil(3) * 4)?;
                 record.nodes.insert(name, STANDARD.encode(node.bytes).into());
             }

@@ -8,6 +8,10 @@ use prost::encoding::decode_varint;
 
 use crate::extra_fields::KIND_NULL;
 
+/// Largest number of messages in one another within a value, the value itself not counted. Prost decodes 100, and skips
+/// unknown fields in all but the innermost.
+const LEVELS_MAX: u32 = 99;
+
 /// A value, of which only the outermost level was read.
 pub(super) struct Node<'a> {
     /// Number and undecoded content of the field of the `oneof` that is set; `None` for Python's `None`.
@@ -47,58 +51,70 @@ impl<'a> Node<'a> {
             _ => KIND_NULL,
         }
     }
-
-    /// Checks the fields of this value and of all values in it, so that the generated types can decode them later.
-    ///
-    /// # Errors
-    /// [`WireError::TooDeep`] if values are nested more than `depth` levels deep; another [`WireError`] if a field is
-    /// malformed.
-    pub(super) fn check(&self, depth: u32) -> Result<(), WireError> {
-        let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
-        for field in FieldReader::new(self.bytes) {
-            match field? {
-                (1 | 13, field) => _ = field.str()?,
-                (2 | 4, field) => _ = field.uint32()?,
-                (3, field) => _ = field.double()?,
-                (5, field) => _ = field.bytes()?,
-                (6, field) => check_array(field.bytes()?)?,
-                (7 | 12, field) => check_map(field.bytes()?, depth)?,
-                (8, field) => {
-                    let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
-                    for document in FieldReader::new(field.bytes()?) {
-                        if let (1, document) = document? {
-                            check_map(document.bytes()?, depth)?;
-                        }
-                    }
-                }
-                (9..=11, field) => {
-                    for item in FieldReader::new(field.bytes()?) {
-                        if let (1, item) = item? {
-                            Node::read(item.bytes()?)?.check(depth)?;
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
-fn check_map(map: &[u8], depth: u32) -> Result<(), WireError> {
-    for field in FieldReader::new(map) {
-        if let (1, field) = field? {
-            Node::read(entry(field.bytes()?)?.1)?.check(depth)?;
+/// Checks an encoded `NodeProto` and all values in it: one that passes can be decoded to the generated types.
+///
+/// # Errors
+/// [`WireError::TooDeep`] if it has more than [`LEVELS_MAX`] levels of messages: a list of values takes two, a map or a
+/// document three, a list of documents four, an array two. Another [`WireError`] if a field is malformed, or for a group.
+pub(super) fn check(node: &[u8]) -> Result<(), WireError> {
+    check_node(node, LEVELS_MAX)
+}
+
+/// Checks a value that may contain `levels` levels of messages.
+fn check_node(node: &[u8], levels: u32) -> Result<(), WireError> {
+    for field in fields(node) {
+        match field? {
+            (1 | 13, field) => _ = field.str()?,
+            (2 | 4, field) => _ = field.uint32()?,
+            (3, field) => _ = field.double()?,
+            (5, field) => _ = field.bytes()?,
+            (6, field) => check_array(field.bytes()?, deeper(levels)?)?,
+            (7 | 12, field) => check_map(field.bytes()?, deeper(levels)?)?,
+            (8, field) => {
+                let levels = deeper(levels)?;
+                for document in fields(field.bytes()?) {
+                    if let (1, document) = document? {
+                        check_map(document.bytes()?, deeper(levels)?)?;
+                    }
+                }
+            }
+            (9..=11, field) => {
+                let levels = deeper(levels)?;
+                for item in fields(field.bytes()?) {
+                    if let (1, item) = item? {
+                        check_node(item.bytes()?, deeper(levels)?)?;
+                    }
+                }
+            }
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn check_array(array: &[u8]) -> Result<(), WireError> {
-    for field in FieldReader::new(array) {
+fn check_map(map: &[u8], levels: u32) -> Result<(), WireError> {
+    for entry in fields(map) {
+        let (1, entry) = entry? else { continue };
+        let levels = deeper(levels)?;
+        for field in fields(entry.bytes()?) {
+            match field? {
+                (1, name) => _ = name.str()?,
+                (2, value) => check_node(value.bytes()?, deeper(levels)?)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_array(array: &[u8], levels: u32) -> Result<(), WireError> {
+    for field in fields(array) {
         match field? {
             (1, dense) => {
-                for field in FieldReader::new(dense.bytes()?) {
+                deeper(levels)?;
+                for field in fields(dense.bytes()?) {
                     match field? {
                         (1, buffer) => _ = buffer.bytes()?,
                         (2, shape) => check_shape(shape)?,
@@ -112,6 +128,14 @@ fn check_array(array: &[u8]) -> Result<(), WireError> {
         }
     }
     Ok(())
+}
+
+fn fields(message: &[u8]) -> FieldReader<'_> {
+    FieldReader::new(message).rejecting_groups()
+}
+
+fn deeper(levels: u32) -> Result<u32, WireError> {
+    levels.checked_sub(1).ok_or(WireError::TooDeep)
 }
 
 /// Checks the encoding of a shape, packed or not. Its number of axes is not limited: an array that no tensor can represent

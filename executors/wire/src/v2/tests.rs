@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flowrun_sdk::protobuf::{Field, FieldReader};
 use proptest::prelude::*;
 
 use super::*;
@@ -76,6 +77,102 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode_documents(bytes.into(), &DecodeBudget::unbounded());
     }
+}
+
+/// Containers in one another, outermost first: the field number in `NodeProto`.
+fn any_nesting() -> impl Strategy<Value = Vec<u8>> {
+    let few = proptest::collection::vec(7..13_u8, 0..9);
+    let many = proptest::collection::vec(7..13_u8, 20..60);
+    prop_oneof![few, many, (7..13_u8, 30..60_usize).prop_map(|(kind, count)| vec![kind; count])]
+}
+
+/// A value in these containers.
+fn nested(containers: &[u8], value: NodeProto) -> NodeProto {
+    containers.iter().rfold(value, |inner, kind| {
+        let list = || ListOfAnyProto { data: vec![inner.clone()] };
+        let data = || BTreeMap::from([("k".to_owned(), inner.clone())]);
+        node(match kind {
+            7 => Content::Doc(DocProto { data: data() }),
+            8 => Content::DocArray(DocListProto { docs: vec![DocProto { data: data() }] }),
+            9 => Content::List(list()),
+            10 => Content::Set(list()),
+            11 => Content::Tuple(list()),
+            _ => Content::Dict(DictOfAnyProto { data: data() }),
+        })
+    })
+}
+
+/// Messages in one another that these containers add.
+fn levels(containers: &[u8]) -> u32 {
+    let levels = |kind: &u8| match kind {
+        7 | 12 => 3,
+        8 => 4,
+        _ => 2,
+    };
+    containers.iter().map(levels).sum()
+}
+
+proptest! {
+    #[test]
+    fn a_value_is_rejected_by_its_depth_or_preserved_at_any_depth(containers in any_nesting(), leaf in 0..3_u8) {
+        let (leaf, more) = match leaf {
+            0 => (node(Content::Text("t".to_owned())), 0),
+            1 => (node(Content::Boolean(false)), 0),
+            _ => (node(Content::Ndarray(array(&Tensor::vector(vec![0.5])))), 2),
+        };
+        let value = nested(&containers, leaf);
+        prop_assert_eq!(node::check(&value.encode_to_vec()).is_ok(), levels(&containers) + more <= 99);
+        // A typed field is never a tag.
+        let data = BTreeMap::from([("x".to_owned(), NodeProto { r#type: Some("any".to_owned()), ..value })]);
+        let message = DocProto { data: data.clone() }.encode_to_vec().into();
+        match decode_document(&message, &DecodeBudget::unbounded()) {
+            Ok(document) => prop_assert_eq!(super::message(&document, Fields::Recorded).data, data),
+            Err(error) => prop_assert!(matches!(error, WireError::TooDeep), "{error}"),
+        }
+    }
+
+    #[test]
+    fn a_value_that_passes_the_check_can_be_decoded(
+        containers in any_nesting(),
+        node in any_node(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
+        depth in 0..180_usize,
+        inserted in prop_oneof![
+            Just(vec![]),
+            // Unknown fields: a number, a group, groups in one another, and a second value of an entry.
+            Just(vec![0x78, 1]),
+            Just(vec![0x7b, 0x7c]),
+            (1..101_usize).prop_map(|depth| [vec![0x7b; depth], vec![0x7c; depth]].concat()),
+            Just(vec![0x12, 1, 0xff]),
+        ],
+    ) {
+        let mut bytes = appended(&nested(&containers, node).encode_to_vec(), &inserted, depth);
+        for (position, byte) in changes {
+            if !bytes.is_empty() {
+                let position = position.index(bytes.len());
+                bytes[position] = byte;
+            }
+        }
+        if node::check(&bytes).is_ok() {
+            NodeProto::decode(&*bytes).unwrap();
+        }
+    }
+}
+
+/// Appends bytes to the last field of the last field … of a message, up to `depth` levels deep.
+fn appended(message: &[u8], bytes: &[u8], depth: usize) -> Vec<u8> {
+    let last = FieldReader::new(message).last();
+    let Some(Ok((number, Field::Bytes(content)))) = last.filter(|_| depth > 0) else {
+        return [message, bytes].concat();
+    };
+    let encoded = |content: &[u8]| {
+        let mut field = Vec::new();
+        prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut field);
+        prost::encoding::encode_varint(content.len() as u64, &mut field);
+        [&field[..], content].concat()
+    };
+    let start = message.len() - encoded(content).len();
+    [&message[..start], &encoded(&appended(content, bytes, depth - 1))[..]].concat()
 }
 
 #[test]
