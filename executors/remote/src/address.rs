@@ -1,5 +1,7 @@
-//! Addresses of gRPC servers: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS; `http` and `https` are
-//! synonyms of the schemes.
+//! Addresses of gRPC servers: `HOST:PORT`, `grpc://HOST:PORT`, or `grpcs://HOST:PORT` for TLS.
+//!
+//! As in Jina, `http` and `https` select TLS too. They mean `grpc` and `grpcs`: a server of flowrun has one address for
+//! HTTP and gRPC, and this crate only speaks gRPC.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,6 +91,9 @@ mod tests {
             ("a.b:1", "a.b:1", false),
             ("grpc://127.0.0.1:54321/", "127.0.0.1:54321", false),
             ("grpcs://a-b:443", "grpcs://a-b:443", true),
+            // URLs of the same server.
+            ("http://127.0.0.1:8080/", "127.0.0.1:8080", false),
+            ("https://a-b:443", "grpcs://a-b:443", true),
             ("[::1]:9", "[::1]:9", false),
             ("0.0.0.0:5", "127.0.0.1:5", false),
         ] {

@@ -26,7 +26,7 @@ pub(crate) fn ejection_time(failures: u32) -> Duration {
 }
 
 /// `first`, doubled `times - 1` times, but at most `most`.
-fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+pub(crate) fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
     let factor = 1_u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX);
     first.saturating_mul(factor).min(most)
 }

@@ -8,11 +8,12 @@ use flowrun_sdk::BuildError;
 use tokio::runtime::Handle;
 
 use crate::backends::{Backends, no_runtime};
+use crate::backoff;
 
-/// Interval of the check while all endpoints can be reached.
+/// Delay after a check in which all endpoints could be reached, and longest delay after one in which some could not.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Initial value of the delay while an endpoint cannot be reached. It is doubled before each delay, up to `INTERVAL`.
+/// Delay after the first check in which some endpoint could not be reached. It is doubled after each further one in a row.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 
 /// Starts the check, which ends when the executor is dropped.
@@ -26,20 +27,36 @@ pub(crate) fn start(backends: &Arc<Backends>) -> Result<(), BuildError> {
 }
 
 async fn run(backends: Weak<Backends>) {
-    let mut wait = RETRY_FIRST;
+    let mut failures: u32 = 0;
     loop {
         {
             let Some(backends) = backends.upgrade() else { return };
             let endpoints = &backends.endpoints.all;
             let connecting = endpoints.iter().map(|endpoint| endpoint.connect(&backends.options));
             let results = futures_util::future::join_all(connecting).await;
-            let all = results.iter().all(Result::is_ok);
             for (endpoint, _) in endpoints.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
                 endpoint.record_success();
             }
             backends.update_health();
-            wait = if all { INTERVAL } else { (wait * 2).min(INTERVAL) };
+            failures = if results.iter().all(Result::is_ok) { 0 } else { failures.saturating_add(1) };
         }
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(delay(failures)).await;
+    }
+}
+
+/// Delay before the next check, after this many checks in a row in which some endpoint could not be reached.
+fn delay(failures: u32) -> Duration {
+    if failures == 0 { INTERVAL } else { backoff::doubled(RETRY_FIRST, failures, INTERVAL) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_retry_is_soon_and_the_delays_double_up_to_the_interval() {
+        let delays: Vec<u128> = (0..8).map(|failures| delay(failures).as_millis()).collect();
+        assert_eq!(delays, [5_000, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+        assert_eq!(delay(u32::MAX), INTERVAL);
     }
 }
