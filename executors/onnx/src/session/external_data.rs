@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use flowrun_sdk::guard;
 
 use super::ModelError;
-use super::format::{self, Field, append_bytes, fields, string, within};
+use super::format::{self, Field, append_bytes, fields, is_external, string, within};
 
 /// Largest file of external weights in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 30;
@@ -17,8 +17,7 @@ const FILE_BYTES_MAX: u64 = 16 << 30;
 mod field {
     pub(super) const RAW_DATA: u64 = 9;
     pub(super) const EXTERNAL_DATA: u64 = super::format::field::TENSOR_EXTERNAL_DATA;
-    pub(super) const DATA_LOCATION: u64 = 14;
-    pub(super) const DATA_LOCATION_EXTERNAL: u8 = 1;
+    pub(super) const DATA_LOCATION: u64 = super::format::field::TENSOR_DATA_LOCATION;
     pub(super) const ENTRY_KEY: u64 = 1;
     pub(super) const ENTRY_VALUE: u64 = 2;
 }
@@ -39,15 +38,6 @@ pub(super) fn embed(model: &[u8], directory: &Path) -> Result<Vec<u8>, ModelErro
             false => Ok(None),
         }
     })
-}
-
-/// True for a field that declares a tensor's data to be in an external file, even if no location is given.
-fn is_external(field: &Field<'_>) -> bool {
-    match field.number {
-        field::EXTERNAL_DATA => true,
-        field::DATA_LOCATION => field.written.last() == Some(&field::DATA_LOCATION_EXTERNAL),
-        _ => false,
-    }
 }
 
 /// Encodes a tensor with the data that its external-data entries refer to.
@@ -95,9 +85,12 @@ impl Location {
 
     /// The data, from the file or from `files`, which were read before.
     fn data<'a>(&self, directory: &Path, files: &'a mut Files) -> Result<&'a [u8], ModelError> {
+        if self.file.is_empty() {
+            return Err(ModelError::Model("its external weights have no `location`".to_owned()));
+        }
         let file = Path::new(&self.file);
         let is_below = file.components().all(|component| matches!(component, Component::Normal(_)));
-        if self.file.is_empty() || !is_below {
+        if !is_below {
             return Err(ModelError::Model(format!(
                 "its external weights are in `{}`, which is not a path within its directory",
                 self.file
@@ -169,13 +162,14 @@ mod tests {
         for (entries, reason) in [
             (&[("location", "../data")][..], "is not a path within its directory"),
             (&[("location", "/etc/passwd")], "is not a path within its directory"),
-            (&[], "is not a path within its directory"),
-            (&[("length", "1")], "is not a path within its directory"),
+            (&[], "its external weights have no `location`"),
+            (&[("length", "1")], "its external weights have no `location`"),
             (&[("location", "none")], "cannot read"),
             (&[("location", "data"), ("length", "4")], "is truncated"),
             (&[("location", "data"), ("offset", "18446744073709551615"), ("length", "1")], "is truncated"),
             (&[("location", "data"), ("offset", "-1")], "is not a number"),
         ] {
+            assert!(format::outline(&external(entries)).unwrap().refers_to_files, "{entries:?}");
             let error = embed(&external(entries), directory.path()).unwrap_err().to_string();
             assert!(error.contains(reason), "{entries:?}: {error}");
         }

@@ -16,6 +16,9 @@ pub(super) mod field {
     pub(in crate::session) const GRAPH_OUTPUT: u64 = 12;
     pub(in crate::session) const GRAPH_VALUE_INFO: u64 = 13;
     pub(in crate::session) const TENSOR_EXTERNAL_DATA: u64 = 13;
+    pub(in crate::session) const TENSOR_DATA_LOCATION: u64 = 14;
+    /// Value of `TENSOR_DATA_LOCATION`.
+    pub(super) const DATA_LOCATION_EXTERNAL: u8 = 1;
     pub(in crate::session) const VALUE_NAME: u64 = 1;
     pub(in crate::session) const VALUE_TYPE: u64 = 2;
     pub(in crate::session) const TYPE_TENSOR: u64 = 1;
@@ -53,10 +56,18 @@ pub(super) fn outline(model: &[u8]) -> Result<Outline, ModelError> {
     let initializers = fields(graph)?.into_iter().filter(|field| field.number == field::GRAPH_INITIALIZER);
     let mut refers_to_files = false;
     for initializer in initializers {
-        let fields = fields(initializer.content.unwrap_or_default())?;
-        refers_to_files |= fields.iter().any(|field| field.number == field::TENSOR_EXTERNAL_DATA);
+        refers_to_files |= fields(initializer.content.unwrap_or_default())?.iter().any(is_external);
     }
     Ok(Outline { refers_to_files })
+}
+
+/// True for a field that declares a tensor's data to be in an external file, even if no location is given.
+pub(super) fn is_external(field: &Field<'_>) -> bool {
+    match field.number {
+        field::TENSOR_EXTERNAL_DATA => true,
+        field::TENSOR_DATA_LOCATION => field.written.last() == Some(&field::DATA_LOCATION_EXTERNAL),
+        _ => false,
+    }
 }
 
 /// Fixes the given axes of the inputs, and all other axes with the same symbolic name. `sizes` are input, axis and size, as
