@@ -455,14 +455,14 @@ static inline uint32_t flowrun_fail(const flowrun_call *call, uint32_t kind, con
     return kind;
 }
 
-/* Finds the value of a key of a JSON object, as JSON; false if there is none. */
+/* Finds the value of a key of a JSON object, as JSON; false if there is none, or the object is not JSON before its end. */
 static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun_bytes *value) {
     const uint8_t *at = object.data, *end = at + object.length, *start = NULL, *name = NULL;
     size_t depth = 0, name_length = 0, wanted = strlen(key);
     for (; at < end; at++) {
         bool closes = *at == '}' || *at == ']';
         if (start != NULL && depth == 1 && (*at == ',' || closes)) {
-            if (name_length == wanted && memcmp(name, key, wanted) == 0) {
+            if (name != NULL && name_length == wanted && memcmp(name, key, wanted) == 0) {
                 while (start < at && (*start == ' ' || *start == '\n' || *start == '\t' || *start == '\r')) start++;
                 value->data = start;
                 value->length = (size_t)(at - start);
@@ -472,7 +472,10 @@ static inline bool flowrun_member(flowrun_bytes object, const char *key, flowrun
         }
         if (*at == '"') {
             const uint8_t *text = ++at;
-            while (at < end && *at != '"') at += *at == '\\' ? 2 : 1;
+            for (; at < end && *at != '"'; at++) {
+                if (*at == '\\' && at + 1 < end) at++;
+            }
+            if (at == end) return false;
             if (depth == 1 && start == NULL) {
                 name = text;
                 name_length = (size_t)(at - text);

@@ -100,3 +100,47 @@ fn the_header_compiles_as_c99_and_cpp11() {
         assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// Searches each prefix of a JSON object, in memory of its own, for each of its keys: a value is within the prefix.
+const MEMBER_PROGRAM: &str = r#"
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "flowrun.h"
+
+int main(void) {
+    const char *json = "{\"a\": \"x\\\\\", \"b\\\"\": {\"c\": [1, \"}\"]}, \"c\": 2}";
+    const char *keys[] = {"a", "b\\\"", "c", "d"};
+    const char *values[] = {"\"x\\\\\"", "{\"c\": [1, \"}\"]}", "2"};
+    for (size_t length = 0; length <= strlen(json); length++) {
+        uint8_t *copy = malloc(length + 1);
+        memcpy(copy, json, length);
+        flowrun_bytes object = {copy, length}, value;
+        for (size_t key = 0; key < 4; key++) {
+            bool found = flowrun_member(object, keys[key], &value);
+            assert(key < 3 ? found || length < strlen(json) : !found);
+            assert(!found || (value.length == strlen(values[key]) && memcmp(value.data, values[key], value.length) == 0));
+            assert(!found || (value.data >= copy && value.data + value.length <= copy + length));
+        }
+        free(copy);
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn members_of_complete_and_truncated_objects_are_found_within_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, program) = (directory.path().join("member.c"), directory.path().join("member"));
+    std::fs::write(&source, MEMBER_PROGRAM).unwrap();
+    let compiled = std::process::Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Werror", "-Iinclude", "-o"])
+        .args([&program, &source])
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let ended = std::process::Command::new(&program).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
