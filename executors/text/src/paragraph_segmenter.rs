@@ -62,7 +62,9 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: ParagraphSegmenterParameters = parse_parameters(build)?;
     let ParagraphSegmenterParameters { characters_min, characters_max, .. } = parameters;
     if characters_min.max(1) > characters_max {
-        let reason = format_args!("must be at least 1 and `characters_min`, but is {characters_max}");
+        let reason = format_args!(
+            "must be at least 1, and at least `characters_min` ({characters_min}), but is {characters_max}"
+        );
         return Err(BuildError::parameter("characters_max", reason));
     }
     Ok(Instance::new(ParagraphSegmenter(parameters)))

@@ -62,7 +62,9 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: SentencizerParameters = parse_parameters(build)?;
     let SentencizerParameters { min_sent_len, max_sent_len, .. } = parameters;
     if min_sent_len.max(1) > max_sent_len {
-        let reason = format_args!("must be at least 1 and `min_sent_len`, but is {max_sent_len}");
+        let reason = format_args!(
+            "must be at least 1, and at least `min_sent_len` ({min_sent_len}), but is {max_sent_len}"
+        );
         return Err(BuildError::parameter("max_sent_len", reason));
     }
     Ok(Instance::new(Sentencizer(parameters)))

@@ -36,5 +36,5 @@ fn too_many_paragraphs_and_contradictory_bounds_are_errors() {
     let answer = segment(&json!({"chunks_max": 1}), "a\n\nb");
     assert_eq!(answer.failures[0].error.message(), "the text has more paragraphs than the 1 allowed");
     let error = make(&json!({"characters_min": 10, "characters_max": 9})).err().unwrap();
-    assert!(error.contains("`characters_max`: must be at least 1 and `characters_min`"), "{error}");
+    assert!(error.contains("`characters_max`: must be at least 1, and at least `characters_min`"), "{error}");
 }

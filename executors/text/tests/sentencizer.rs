@@ -100,7 +100,9 @@ fn a_text_whose_sentences_exceed_the_memory_budget_fails_alone() {
 #[test]
 fn bounds_that_keep_nothing_are_rejected() {
     let error = |with: &Value| make(with).err().unwrap();
-    let message = "`max_sent_len`: must be at least 1 and `min_sent_len`, but is ";
-    assert_eq!(error(&json!({"min_sent_len": 9, "max_sent_len": 8})), format!("{message}8"));
-    assert_eq!(error(&json!({"min_sent_len": 0, "max_sent_len": 0})), format!("{message}0"));
+    let message = |least, length| {
+        format!("`max_sent_len`: must be at least 1, and at least `min_sent_len` ({least}), but is {length}")
+    };
+    assert_eq!(error(&json!({"min_sent_len": 9, "max_sent_len": 8})), message(9, 8));
+    assert_eq!(error(&json!({"min_sent_len": 0, "max_sent_len": 0})), message(0, 0));
 }
