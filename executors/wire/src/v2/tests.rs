@@ -117,7 +117,7 @@ proptest! {
     fn a_value_is_rejected_by_its_depth_or_preserved_at_any_depth(containers in any_nesting(), leaf in 0..3_u8) {
         let (leaf, more) = match leaf {
             0 => (node(Content::Text("t".to_owned())), 0),
-            1 => (NodeProto::default(), 0),
+            1 => (node(Content::Boolean(false)), 0),
             _ => (node(Content::Ndarray(array(&Tensor::vector(vec![0.5])))), 2),
         };
         let value = nested(&containers, leaf);
