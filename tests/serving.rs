@@ -296,7 +296,7 @@ fn the_service_reports_not_ready_during_the_drain_delay_and_still_accepts_reques
     while ready.starts_with("HTTP/1.1 200 ") {
         ready = serving.get(0, "/ready");
     }
-    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("the flow is draining"), "{ready}");
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("the gateway is shutting down"), "{ready}");
     let reply = serving.post(&serde_json::json!({ "data": [{ "id": "a" }], "execEndpoint": "/x" }));
     assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
     assert_eq!(serving.wait(), Some(143));

@@ -1,10 +1,11 @@
 //! Admission control: bounds the requests and the bytes at the gateway.
 //!
 //! A request is admitted or rejected from its headers, before its body is read, so that a rejection costs little and
-//! bytes in transit are counted. A request that cannot be held back by its connection queues for at most
-//! [`QUEUE_WAIT_MAX`]; its expected wait follows from the mean sojourn time in the flow (Little's law), so a faster flow
-//! has a longer queue. The rate at which rejections are sent is bounded in
-//! [`rejection_limiter`](super::rejection_limiter).
+//! bytes in transit are counted. A credit is the right to be inside the flow; there are `prefetch` of them. A request
+//! that waits for a credit queues here, and is rejected if its expected wait exceeds [`QUEUE_WAIT_MAX`]. The expected
+//! wait follows from the mean sojourn time in the flow (Little's law), so a faster flow has a longer queue. The next
+//! message of a stream waits on its connection instead (backpressure). The rate at which rejections are sent is bounded
+//! in [`rejection_limiter`](super::rejection_limiter).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +35,7 @@ pub(super) struct Admission {
     requests_max: usize,
     /// Mean sojourn time of requests in the flow, in microseconds; 0 before the first request.
     sojourn_micros: AtomicU64,
-    /// No request is admitted while draining.
+    /// Phase of the shutdown: no request is admitted while draining.
     pub(super) shutdown: ShutdownPhase,
 }
 
@@ -43,7 +44,8 @@ pub(super) struct Admission {
 pub(super) struct AdmissionRequest {
     /// Bytes of the request.
     pub(super) bytes: usize,
-    /// Bytes that the client announced. They must fit at present, but hold no capacity until they arrive.
+    /// Bytes that the client announced (0: unknown). They must fit into the free capacity, but hold none of it until
+    /// they arrive.
     pub(super) announced: usize,
     /// True if the flow has no free credit, so that the request queues.
     pub(super) no_credit: bool,
@@ -61,8 +63,8 @@ pub(super) struct Permit {
 }
 
 impl Admission {
-    /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]); their bytes
-    /// are bounded by [`QUEUE_BYTES_MAX`].
+    /// Capacity for `credits` requests inside the flow, and `queued` that wait for a credit (at most [`QUEUE_MAX`]);
+    /// their bytes are bounded by [`QUEUE_BYTES_MAX`].
     pub(super) fn new(credits: usize, queued: usize) -> Self {
         let requests_max = credits + queued.min(QUEUE_MAX);
         Self {
@@ -84,7 +86,8 @@ impl Admission {
     /// Admits or rejects a request. Never waits.
     ///
     /// # Errors
-    /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
+    /// [`Rejection::Overloaded`] if requests, bytes or the expected wait exceed their maximum, and
+    /// [`Rejection::Draining`].
     pub(super) fn admit(&self, request: AdmissionRequest) -> Result<Permit, Rejection> {
         self.admit_received(request, &Arc::new(self.bytes_permit()))
     }
@@ -166,7 +169,7 @@ impl Admission {
         self.sojourn_micros.store(mean, Ordering::Relaxed);
     }
 
-    /// A permit for no bytes yet.
+    /// An empty permit, which grows as bytes are received.
     pub(super) fn bytes_permit(&self) -> BytesPermit {
         self.capacity.permit()
     }
@@ -187,7 +190,7 @@ impl Admission {
     }
 }
 
-/// Longest acceptable wait for a credit of a request with this deadline.
+/// Longest acceptable wait for a credit: the time until the deadline of the request, at most [`QUEUE_WAIT_MAX`].
 pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
     deadline.map_or(QUEUE_WAIT_MAX, |deadline| {
         deadline.saturating_duration_since(Instant::now()).min(QUEUE_WAIT_MAX)
@@ -195,10 +198,10 @@ pub(super) fn max_wait(deadline: Option<Instant>) -> Duration {
 }
 
 impl Permit {
-    /// Grows by the documents of a reply, waiting for a short time until other requests free their bytes.
+    /// Grows by the documents of a reply. Waits until other requests free their bytes, at most for [`QUEUE_WAIT_MAX`].
     ///
     /// # Errors
-    /// [`Rejection::Unanswered`].
+    /// [`Rejection::Unanswered`] if there is no capacity by then.
     pub(super) async fn reserve_reply(&self, documents: &Documents) -> Result<(), Rejection> {
         let needed = self.bytes.bytes() + documents.memory_bytes() + REPLY_BYTES_MIN;
         self.bytes.grow_to(needed, QUEUE_WAIT_MAX).await.map_err(|_| Rejection::Unanswered)

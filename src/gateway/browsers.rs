@@ -1,12 +1,14 @@
 //! Protection against web pages of other origins, in browsers that can reach the gateway.
 //!
-//! A browser sends requests on behalf of any page that it shows, also to loopback. Without a token the gateway therefore
-//! refuses requests of pages of other origins (`Origin`, `Sec-Fetch-Site`), unless `cors` allows their origin, and on
-//! loopback requests whose `Host` is not one of this machine: DNS rebinding makes a foreign page look like one of the
-//! gateway's own. The rules hold for every path, method and protocol. Clients that are not browsers send none of these
-//! headers, and are not affected. With a token neither is needed: a foreign page does not have it.
+//! A browser sends requests on behalf of any page that it shows, also to loopback. Without a token the gateway
+//! therefore refuses requests of pages of other origins (`Origin`, `Sec-Fetch-Site`), unless `cors` allows their
+//! origin. On loopback it also refuses requests whose `Host` is not one of this machine: DNS rebinding makes a foreign
+//! page look like one of the gateway's own. The rules hold for every path, method and protocol. Other clients send no
+//! `Origin` and address the gateway by its own name, so they are not affected. With a token neither check is needed: a
+//! foreign page does not know the token.
 //!
-//! `GET` has no effect on a flow: [`is_writing`](super::flow_info::FlowInfo::is_writing).
+//! `GET` has no effect on a flow, because endpoints that write have no `GET` route: see
+//! [`is_writing`](super::flow_info::FlowInfo::is_writing).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -31,7 +33,7 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// Use of the response: `document` for a page in a tab.
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Requests of browsers that a listener without a token accepts.
+/// Rules for requests of browsers, of a listener without a token.
 #[derive(Debug)]
 pub(super) struct BrowserPolicy {
     cors: Cors,
@@ -50,7 +52,7 @@ impl BrowserPolicy {
         (!has_token).then(|| Self { cors: config.cors.clone(), hosts })
     }
 
-    /// Reason for which a request is refused.
+    /// Reason for which a request is refused, for the client; `None` if it is accepted.
     fn refusal(&self, request: &Request) -> Option<String> {
         let authorities = || {
             let hosts = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
@@ -112,7 +114,8 @@ impl BrowserPolicy {
     }
 }
 
-/// True if the host and port of an origin are those of a `Host` header. The scheme may differ: a proxy may terminate TLS.
+/// True if the host and port of an origin are those of a `Host` header. The scheme may differ: a proxy may terminate
+/// TLS.
 fn is_same_host(origin: &str, host: &[u8]) -> bool {
     let (Ok(origin), Ok(host)) = (origin.parse::<Uri>(), Authority::try_from(host)) else { return false };
     let default = match origin.scheme_str() {

@@ -15,7 +15,7 @@ use crate::limits::{CLIENT_TIMEOUT, QUEUE_RESERVED_DIVISOR, READ_TIME_DIVISOR_MA
 /// Unit in which bytes are counted, because a tokio semaphore has at most 2²⁹ permits on a 32-bit machine.
 pub(super) const PAGE: usize = 4096;
 
-/// Interval of checks for free capacity, and for time that becomes shorter as capacity is used.
+/// Interval at which waiting tasks check for free capacity, and recompute [`ByteCapacity::read_time`].
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Capacity for bytes. Clones share it.
@@ -60,9 +60,9 @@ impl ByteCapacity {
         self.pages.available_permits() * PAGE
     }
 
-    /// Time that a reader has at present who has `limit` while at most half of the capacity is used. It shrinks linearly
-    /// to `limit` / [`READ_TIME_DIVISOR_MAX`] as the rest is used up. Readers that have waited longest exceed it first,
-    /// and the bytes that they free extend it again.
+    /// Current time limit for a client to read a reply: `limit` while at most half of the capacity is used. It shrinks
+    /// linearly to `limit` / [`READ_TIME_DIVISOR_MAX`] as the rest is used up. The replies that have waited longest
+    /// exceed it first, and the bytes that they free extend it again.
     pub(super) fn read_time(&self, limit: Duration) -> Duration {
         let half = (self.bytes_max / 2).max(1);
         let free_percent = u32::try_from(100 * self.free().min(half) / half).unwrap_or(100);
@@ -70,7 +70,7 @@ impl ByteCapacity {
         shortest + (limit - shortest) * free_percent / 100
     }
 
-    /// Waits until [`read_time`](Self::read_time) of `limit` has passed.
+    /// Waits until [`read_time`](Self::read_time) of `limit`, which is recomputed meanwhile, has passed.
     pub(super) async fn read_timeout(&self, limit: Duration) {
         let start = Instant::now();
         while start.elapsed() < self.read_time(limit) {
@@ -80,11 +80,11 @@ impl ByteCapacity {
 }
 
 impl BytesPermit {
-    /// Grows the permit to at least `bytes` in all. Never waits. A permit for more than [`SMALL_REQUEST_BYTES_MAX`] leaves a
-    /// part of the capacity free, so that clients that send or request much cannot take all of it.
+    /// Grows the permit to at least `bytes` in all. Never waits. A permit for more than [`SMALL_REQUEST_BYTES_MAX`]
+    /// must leave a part of the capacity free, so that clients that send or request much cannot take all of it.
     ///
     /// # Errors
-    /// [`Rejection::Overloaded`].
+    /// [`Rejection::Overloaded`] without capacity; the permit is unchanged.
     pub(super) fn try_grow_to(&self, bytes: usize) -> Result<(), Rejection> {
         let mut held = self.held.lock();
         let missing = missing_pages(held.as_ref(), bytes);
@@ -104,7 +104,7 @@ impl BytesPermit {
     /// Like [`BytesPermit::try_grow_to`], but waits up to `limit` until other permits free their bytes.
     ///
     /// # Errors
-    /// [`Rejection::Overloaded`].
+    /// [`Rejection::Overloaded`] if there is no capacity by then.
     pub(super) async fn grow_to(&self, bytes: usize, limit: Duration) -> Result<(), Rejection> {
         if self.try_grow_to(bytes).is_ok() {
             return Ok(());
@@ -123,7 +123,7 @@ impl BytesPermit {
     /// Like [`BytesPermit::grow_to`], for the next message of a stream: waits up to [`CLIENT_TIMEOUT`].
     ///
     /// # Errors
-    /// [`Rejection::Overloaded`].
+    /// [`Rejection::Overloaded`] if there is no capacity by then.
     pub(super) async fn grow_for_stream(&self, bytes: usize) -> Result<(), Rejection> {
         self.grow_to(bytes, CLIENT_TIMEOUT).await
     }
@@ -142,12 +142,12 @@ impl BytesPermit {
         Self { capacity: self.capacity.clone(), held: Mutex::new(self.held.lock().take()) }
     }
 
-    /// Bytes that the permit is for, in whole pages.
+    /// Bytes that the permit holds, in whole pages.
     pub(super) fn bytes(&self) -> usize {
         self.held.lock().as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * PAGE
     }
 
-    /// True if the permit is for no bytes.
+    /// True if the permit holds no bytes.
     pub(super) fn is_empty(&self) -> bool {
         self.held.lock().is_none()
     }
@@ -173,7 +173,7 @@ fn merge(held: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
 /// Rejection of bytes beyond the capacity.
 pub(super) fn bytes_exceeded() -> Rejection {
     Rejection::Overloaded(
-        "requests and replies hold the bytes that the gateway may use, and this one does not fit".to_owned(),
+        "the memory of the gateway for requests and replies is in use, and this one does not fit".to_owned(),
     )
 }
 

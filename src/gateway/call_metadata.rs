@@ -1,4 +1,5 @@
-//! Metadata of a call, from its HTTP headers or gRPC metadata: deadline, request id and trace context.
+//! Metadata of a call, from its HTTP headers or gRPC metadata: deadline, request id and trace context; and the role of
+//! its token.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,11 +18,11 @@ pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Metadata of a call.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CallMetadata {
-    /// Time at which the client stops waiting.
+    /// Time at which the client stops waiting; `None` without a timeout header.
     pub(super) deadline: Option<Instant>,
     /// Span of the client that the call is part of.
     pub(super) parent: Option<TraceParent>,
-    /// Role of the client's token.
+    /// Role of the client's token; the lowest without a token that the gateway knows.
     pub(super) granted: Role,
     /// Id for a request without one: that of the header, else the trace id.
     id: Option<Arc<str>>,
@@ -36,7 +37,8 @@ impl CallMetadata {
         }
     }
 
-    /// Like [`new`](Self::new), for a session of several requests: a deadline in the headers would end the whole session.
+    /// Like [`new`](Self::new), for a session of several requests: ignores a deadline in the headers, because it would
+    /// apply to the whole session.
     pub(super) fn of_session(headers: &HeaderMap, granted: Granted) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let parent = text("traceparent").and_then(|parent| TraceParent::parse(parent, text("tracestate")));
@@ -45,7 +47,7 @@ impl CallMetadata {
         Self { deadline: None, parent, granted: granted.0.unwrap_or_default(), id }
     }
 
-    /// Id of a request: its own if it has one, else that of the call, else empty.
+    /// Id of a request: `own` unless it is empty, else the id of the call, else empty.
     pub(super) fn request_id(&self, own: &str) -> String {
         match (own, &self.id) {
             ("", Some(id)) => id.to_string(),

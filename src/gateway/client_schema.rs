@@ -1,7 +1,8 @@
-//! The schema of replies to requests without documents, which do not show the schema of their client.
+//! Infers the docarray schema ([`Schema`]) of replies to requests without documents, such as `/list`.
 //!
-//! It is inferred: from the last request with documents, else from the documents of the reply. A gateway whose clients
-//! have different schemas therefore cannot serve both with requests without documents.
+//! A request shows the schema of its client only by its documents. Without any, the reply has the schema of the last
+//! request with documents, else that of the reply's documents. If clients of both schemas send requests without
+//! documents, some of them therefore receive replies in the wrong schema.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -25,7 +26,8 @@ impl ClientSchema {
         }
     }
 
-    /// Infers the schema of a client that sent no documents and receives these.
+    /// Infers the schema of a client that sent no documents. `returned` are the documents of its reply, if there is
+    /// one.
     pub(super) fn infer(&self, returned: Option<&Documents>) -> Schema {
         match self.0.load(Ordering::Relaxed) {
             V1 => Schema::V1,
@@ -36,7 +38,7 @@ impl ClientSchema {
     }
 }
 
-/// True for documents of an executor of the second schema, or that a client of the second schema has indexed.
+/// True for documents that an executor returned in the second schema, or that a client of that schema has indexed.
 fn is_schema2(documents: &Documents) -> bool {
     let typed = |document: &Document| {
         ExtraFields::from_document(document).is_some_and(|fields| {

@@ -1,7 +1,8 @@
 //! Limits open connections: in all, and per peer address, with a reserve for probes from this machine.
 //!
 //! A connection beyond the limits is closed immediately. If it comes from loopback it may use the reserve, where only
-//! `/live`, `/ready` and the gRPC health check are answered, for a short time: an overloaded service can still be probed.
+//! `/live`, `/ready` and the gRPC health check are answered, for a short time: an overloaded service can still be
+//! probed.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -31,7 +32,7 @@ pub(super) struct ConnectionPermit {
 }
 
 impl ConnectionLimit {
-    /// At most `max` connections, half of them of one peer.
+    /// At most `max` connections, at most half of them from one peer, and [`PROBE_CONNECTIONS_MAX`] more for probes.
     pub(super) fn new(max: usize) -> Self {
         Self::with_limits(max, max.div_ceil(2), PROBE_CONNECTIONS_MAX)
     }
@@ -50,7 +51,7 @@ impl ConnectionLimit {
         }
     }
 
-    /// Capacity for a connection of `address`; `None` beyond the limits.
+    /// Capacity for a connection from `address`; `None` beyond the limits.
     pub(super) fn admit(&self, address: IpAddr) -> Option<ConnectionPermit> {
         let peer = peer_of(address);
         let regular = {

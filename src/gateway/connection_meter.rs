@@ -1,9 +1,9 @@
 //! Counts the input of one connection: until its first request, and while it is a WebSocket.
 //!
-//! hyper waits without a bound for the first bytes of a connection, and the WebSocket library buffers a message until it
-//! is complete. The meter sees every byte that is read. A connection without a request in time is closed, and the bytes
-//! of an unfinished WebSocket message hold capacity of the gateway and must arrive in time. Bodies of HTTP requests are
-//! counted in [`request_body`](super::request_body).
+//! hyper waits without a bound for the first bytes of a connection, and the WebSocket library buffers a message until
+//! it is complete. The meter sees every byte that is read. A connection without a request within [`HEADERS_TIMEOUT`] is
+//! closed. The bytes of an unfinished WebSocket message hold capacity of the gateway and must arrive at a minimum rate
+//! ([`receive_limit`]). Bodies of HTTP requests are counted in [`request_body`](super::request_body).
 
 use std::io;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ use super::bytes_permit::BytesPermit;
 use super::request_body::receive_limit;
 use crate::limits::HEADERS_TIMEOUT;
 
-/// Bytes that identify HTTP/2. Shorter input without a request is incomplete.
+/// Length of the preface of HTTP/2. hyper applies its own time limits to a connection that has sent as much.
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
 /// Bytes of the header of a short WebSocket frame from a client.
@@ -55,7 +55,8 @@ impl ConnectionMeter {
         self.has_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until [`HEADERS_TIMEOUT`] has passed without a request; never ready on a connection with one.
+    /// Waits for [`HEADERS_TIMEOUT`]. Ready if the connection has then neither a request nor [`PREFACE_BYTES`] bytes of
+    /// input; otherwise never.
     pub(super) async fn silent(&self) {
         self.silent_for(HEADERS_TIMEOUT).await;
     }
@@ -68,10 +69,10 @@ impl ConnectionMeter {
         }
     }
 
-    /// Records received bytes.
+    /// Records received bytes. Those of a WebSocket message take capacity of the gateway.
     ///
     /// # Errors
-    /// When an unfinished WebSocket message exceeds the capacity of the gateway.
+    /// When there is no capacity for them. The connection then fails.
     pub(super) fn bytes_received(&self, bytes: usize) -> io::Result<()> {
         let Some(messages) = self.messages.get() else {
             if !self.has_requested.load(Ordering::Relaxed) {
@@ -91,8 +92,8 @@ impl ConnectionMeter {
         let _ = self.messages.set(MessageMeter { permit, unfinished: Mutex::default() });
     }
 
-    /// Records that a message with documents is complete. Returns its capacity, which its request holds from now on; `None`
-    /// on a connection that is no WebSocket.
+    /// Records that a data message is complete. Returns its capacity, which its request holds from now on; `None` on a
+    /// connection that is no WebSocket.
     pub(super) fn message_received(&self) -> Option<BytesPermit> {
         let messages = self.messages.get()?;
         *messages.unfinished.lock() = Unfinished::default();
@@ -111,7 +112,7 @@ impl ConnectionMeter {
         }
     }
 
-    /// Restarts the time of an unfinished message, after a pause in which the session did not read.
+    /// Restarts the time limit of an unfinished message, because the session does not read for a while.
     pub(super) fn resume_reading(&self) {
         if let Some(messages) = self.messages.get() {
             let mut unfinished = messages.unfinished.lock();
@@ -121,7 +122,7 @@ impl ConnectionMeter {
         }
     }
 
-    /// True if an unfinished message has taken longer than its bytes allow.
+    /// True if an unfinished message has taken longer than [`receive_limit`] of its bytes.
     fn is_overdue(&self, now: Instant) -> bool {
         self.messages.get().is_some_and(|messages| {
             let Unfinished { bytes, since } = *messages.unfinished.lock();

@@ -1,11 +1,12 @@
-//! Shortens the texts of errors in replies: they may quote ids and texts of any length that a client sent.
+//! Shortens error messages in replies, and lines of the log that the dashboard shows: they may quote ids and texts of
+//! any length that a client sent.
 
 use std::borrow::Cow;
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 
-/// Removes control characters other than line breaks and tabs, and the middle of a text that is longer than
-/// [`ERROR_TEXT_BYTES_MAX`]. The beginning names the document and the end the reason.
+/// Removes control characters other than line breaks and tabs, and the middle of a text of more than
+/// [`ERROR_TEXT_BYTES_MAX`] bytes. Beginning and end stay, because they name the document and the reason.
 pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     let is_unwanted = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
     let short = if text.len() <= ERROR_TEXT_BYTES_MAX {

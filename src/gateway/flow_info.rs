@@ -1,4 +1,4 @@
-//! Static facts about the running flow: names, classes, order of executors, endpoints.
+//! Facts about the running flow that do not change: names, classes and order of executors, endpoints and their effects.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::routes::{Role, is_writing, role_by_name};
 use crate::runtime::{Flow, PodVisit};
 use crate::topology::{InputPort, PodPlan, Topology, executor_name};
 
-/// Facts that do not change while a flow runs.
+/// Facts about a flow, collected when it starts.
 #[derive(Debug)]
 pub(super) struct FlowInfo {
     /// Name of the flow.
@@ -21,11 +21,12 @@ pub(super) struct FlowInfo {
     executors: Vec<ExecutorInfo>,
     /// Pods in the order of the topology.
     pub(super) pods: Vec<PodInfo>,
-    /// Endpoints that executors name.
+    /// Endpoints that executors handle by name.
     pub(super) endpoints: BTreeSet<String>,
     /// True if an executor handles every endpoint.
     pub(super) any_endpoint: bool,
-    /// Content without which documents fail; `None` if some executor accepts others.
+    /// Kind of content that a document must have, because every pod that requests enter first needs it; `None` if there
+    /// is no single kind.
     pub(super) needed_content: Option<ContentKind>,
     /// Order of the scores of matches, if an executor returns some.
     pub(super) order: Option<Order>,
@@ -88,13 +89,15 @@ impl FlowInfo {
         }
     }
 
-    /// Documentation of an endpoint: the longest, if several executors have one.
+    /// Documentation of an endpoint, with the most parameters if several executors have one; `None` if no executor has
+    /// one.
     pub(super) fn help(&self, endpoint: &str) -> Option<&EndpointHelp> {
         self.help.iter().filter(|help| help.endpoint == endpoint).max_by_key(|help| help.parameters.len())
     }
 
-    /// Role that a request to `endpoint` needs: that of its name if there is a convention, and `write` if an executor
-    /// changes data there, or may do so at an endpoint without a convention.
+    /// Role that a request to `endpoint` needs: the higher of its conventional role ([`role_by_name`]) and, if an
+    /// executor changes data there, `write`. An executor whose effects are unknown counts as changing data at endpoints
+    /// without a conventional role.
     pub(super) fn needed_role(&self, endpoint: &str) -> Role {
         if endpoint == DRY_RUN {
             return Role::Read;
@@ -108,8 +111,8 @@ impl FlowInfo {
         by_name.unwrap_or_default().max(by_effect)
     }
 
-    /// True if requests to `endpoint` change stored data or write files, as far as its name or an executor's description
-    /// tell.
+    /// True if requests to `endpoint` change stored data or write files, as far as its name or an executor's
+    /// description show.
     pub(super) fn is_writing(&self, endpoint: &str) -> bool {
         let described = self.effects.iter().filter_map(|pod| pod.writes.known());
         is_writing(endpoint) || described.flatten().any(|known| known == endpoint)
@@ -120,7 +123,7 @@ impl FlowInfo {
         self.any_endpoint || self.endpoints.contains(endpoint)
     }
 
-    /// Class of the executor that `pod` belongs to.
+    /// Class of the executor that `pod` belongs to; empty for an unknown pod.
     pub(super) fn class_of(&self, pod: &str) -> &str {
         let name = executor_name(pod);
         self.executors.iter().find(|executor| &*executor.name == name).map_or("", |executor| &executor.class)
@@ -163,7 +166,7 @@ fn order(topology: &Topology) -> Option<Order> {
     ranking.next_back().map(|ranking| ranking.order)
 }
 
-/// The content that every pod needs that requests enter first.
+/// The content that every pod needs that requests enter first; `None` if their needs differ or one has a condition.
 fn needed_content(topology: &Topology) -> Option<ContentKind> {
     let entered = topology.entry_ports.iter().map(|port| topology.pods.get(port.pod?));
     let mut needed = entered.map(|pod| pod.filter(|pod| pod.when.is_none())?.description.needed_content);

@@ -56,15 +56,16 @@ impl Coding {
 pub(super) enum OnFull {
     /// The message is rejected.
     Reject,
-    /// The message waits for capacity, as those of a stream do.
+    /// The message, one of a stream, waits for capacity.
     Wait,
 }
 
-/// Decompresses a message. `permit` holds the capacity for the compressed message, and then that for the output in its
-/// place.
+/// Decompresses a message. `permit` holds the capacity for the compressed message; afterwards it holds that for the
+/// output instead.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] for damaged input, [`Rejection::TooLarge`] beyond the maximum, and [`Rejection::Overloaded`].
+/// [`Rejection::Invalid`] for damaged input, [`Rejection::TooLarge`] beyond the maximum, and [`Rejection::Overloaded`]
+/// without capacity.
 pub(super) async fn decompress(
     coding: Coding,
     compressed: Bytes,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::json;
 
-/// Header of a JSON body.
+/// Header of a response with a JSON body.
 pub(super) const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 
 /// A response whose body is `value` as JSON.
@@ -17,7 +17,8 @@ pub(super) fn json_response(value: &impl Serialize) -> Response {
     }
 }
 
-/// An error in FastAPI's form, `{"detail": …}`. The caller sets the status code.
+/// A response with an error in the form of FastAPI (the framework of Jina's HTTP gateway): `{"detail": …}`. The caller
+/// sets the status code.
 pub(super) fn detail(detail: impl Serialize) -> Response {
     json_response(&json!({ "detail": detail }))
 }

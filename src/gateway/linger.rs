@@ -1,4 +1,4 @@
-//! Lingering close: closes our side of a connection first, and reads until the client closes its side.
+//! Lingering close: closes the gateway's side of a connection first, and reads until the client closes its side.
 //!
 //! Closing a socket into which the client is still writing (its request was rejected from the headers, or the gateway
 //! is draining) makes the kernel send a reset, and the client loses the replies that it has not read yet.
@@ -17,14 +17,14 @@ use crate::limits::CLOSE_TIMEOUT;
 /// Size of the buffer for discarded bytes.
 const DISCARD_BYTES: usize = 16 << 10;
 
-/// A stream that returns to its [`Owner`] when the server drops it.
+/// A stream that is returned to its [`Owner`] when the server drops it.
 pub(super) struct Lent<S> {
     stream: Option<S>,
     meter: Arc<ConnectionMeter>,
     owner: Option<oneshot::Sender<S>>,
 }
 
-/// Receives the stream back.
+/// Receives the stream of a [`Lent`] once the server has dropped it.
 pub(super) struct Owner<S>(oneshot::Receiver<S>);
 
 /// Lends a stream to a server that consumes it. `meter` counts the bytes that the server reads.
@@ -34,7 +34,8 @@ pub(super) fn lend<S>(stream: S, meter: Arc<ConnectionMeter>) -> (Lent<S>, Owner
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
-    /// Shuts the returned stream down, and discards further data of the client for at most [`CLOSE_TIMEOUT`].
+    /// Waits for the stream, closes the gateway's side of it, and discards further data of the client until the client
+    /// closes its side, all within [`CLOSE_TIMEOUT`].
     pub(super) async fn close(self) {
         let closing = async {
             let Ok(mut stream) = self.0.await else { return };
@@ -43,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
                 while matches!(stream.read(&mut discarded).await, Ok(1..)) {}
             }
         };
-        // A client that is still sending then does not read either.
+        // A client that still sends after that time does not read its replies either.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
 }

@@ -33,7 +33,7 @@ use crate::limits::{
 };
 use crate::runtime::{DrainReport, Hang};
 
-/// Bytes of the headers of a request.
+/// Maximum size of the headers of an HTTP/2 request, in bytes.
 const HEAD_BYTES_MAX: u32 = 64 << 10;
 
 /// A gateway that listens.
@@ -41,12 +41,12 @@ pub struct Server {
     gateway: Arc<Gateway>,
     addresses: Vec<SocketAddr>,
     health_address: Option<SocketAddr>,
-    /// Closed when the last connection is.
+    /// Ends when the last connection and session have ended, since each holds a sender.
     connections: mpsc::Receiver<()>,
 }
 
-/// Binds the addresses and serves `gateway` at them, and its health alone at `health_address`, whose connections have a
-/// limit of their own. Must be called within tokio.
+/// Binds `addresses` and serves `gateway` at them, and only health and metrics at `health_address`, whose connections
+/// have a limit of their own. Port 0 selects a free port. Must be called within tokio.
 ///
 /// # Errors
 /// When an address is in use, or is not one of this machine.
@@ -94,18 +94,18 @@ impl Server {
         &self.addresses
     }
 
-    /// The bound address that serves the health alone.
+    /// The bound address that serves only health and metrics; `None` if there is none.
     pub fn health_address(&self) -> Option<SocketAddr> {
         self.health_address
     }
 
-    /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call it
-    /// some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
+    /// Reports the service as not ready at `/ready` and in gRPC health checks, while requests are still admitted. Call
+    /// it some time before [`drain`](Self::drain), so that load balancers stop sending requests to this process.
     pub fn announce_shutdown(&self) {
         self.gateway.admission.shutdown.announce();
     }
 
-    /// Waits for a worker that is not expected to return from its call.
+    /// Waits until a worker is not expected to return from its call; never ready if none hangs.
     pub fn hang(&self) -> impl Future<Output = Hang> + Send + use<> {
         self.gateway.flow.hang(false)
     }

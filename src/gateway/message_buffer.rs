@@ -1,15 +1,16 @@
-//! The received part of a message.
+//! Buffers a message while it is received, without trusting its announced length.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::limits::LARGE_MESSAGE_BYTES;
 
-/// The received part of a message, in one piece. It grows with the bytes that have arrived, not with those announced, and
-/// does not keep the buffers of the connection.
+/// The received part of a message, in one piece. It grows with the bytes that have arrived, not with those announced,
+/// and does not keep the buffers of the connection.
 #[derive(Debug, Default)]
 pub(super) struct MessageBuffer(BytesMut);
 
 impl MessageBuffer {
+    /// Bytes received so far.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

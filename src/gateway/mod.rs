@@ -4,7 +4,7 @@
 //! request is admitted or rejected ([`admission`]), gets a deadline, is decoded by its protocol ([`grpc`], [`http`],
 //! [`websocket`]), submitted to the flow ([`Gateway`]), and answered in the document schema of the request ([`wire`]).
 //!
-//! The gateway never unpickles, never redirects, and has no route that changes the flow.
+//! The gateway never opens Python pickles, never redirects, and has no route that changes the flow.
 
 mod admission;
 mod browsers;

@@ -3,7 +3,7 @@
 use super::request::Rejection;
 use crate::limits::LARGE_MESSAGE_BYTES;
 
-/// Runs `work` on a message of `bytes`: on this thread if it is small, else on a blocking thread.
+/// Runs `work` on a message of `bytes` bytes: on this thread up to [`LARGE_MESSAGE_BYTES`], else on a blocking thread.
 ///
 /// # Errors
 /// [`Rejection::Draining`] if the process is stopping.
@@ -14,7 +14,7 @@ pub(super) async fn offload_large<T: Send + 'static>(
     if bytes <= LARGE_MESSAGE_BYTES { Ok(work()) } else { offload(work).await }
 }
 
-/// Runs `work` on a blocking thread.
+/// Runs `work` on a blocking thread. A panic of `work` is resumed on this thread.
 ///
 /// # Errors
 /// [`Rejection::Draining`] if the process is stopping.

@@ -1,6 +1,6 @@
 //! Requests whose documents failed in part.
 //!
-//! Jina has failed requests, not failed documents. If some documents of a request succeed, the reply holds those, and
+//! In Jina only whole requests fail. If some documents of a request succeed, the reply holds those, and
 //! lists the failed ones in its parameters by id: `{"__failed__": {"ID": {"executor": …, "kind": …, "message": …}}}`.
 //! If none succeeds, the request has failed.
 

@@ -1,8 +1,8 @@
 //! Limits the rate at which rejections are sent.
 //!
 //! A rejection costs little, but clients that retry immediately would leave no time for admitted requests. A burst of
-//! [`REJECTIONS_BURST`] and then [`REJECTIONS_PER_SECOND`] are sent immediately, which clients that obey `Retry-After`
-//! do not reach; the rest are delayed, by at most [`Rejection::RETRY_AFTER`].
+//! [`REJECTIONS_BURST`] and then [`REJECTIONS_PER_SECOND`] are sent immediately; the rest are delayed, by at most
+//! [`Rejection::RETRY_AFTER`]. Clients that obey `Retry-After` do not reach this rate.
 
 use std::time::{Duration, Instant};
 

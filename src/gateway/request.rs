@@ -1,4 +1,4 @@
-//! Requests and responses, independent of the protocol they are transferred by.
+//! Requests and responses of the gateway, independent of protocol (gRPC, HTTP, WebSocket) and encoding.
 //!
 //! Protocols read and write them in [`wire`](super::wire); [`service`](super::service) submits them to the flow.
 
@@ -11,7 +11,7 @@ use flowrun_wire::Schema;
 
 use super::call_metadata::TraceParent;
 use super::status::Status;
-use crate::limits::{CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
+use crate::limits::{BODY_GRACE, BODY_RATE_MIN, CLIENT_TIMEOUT, MESSAGE_BYTES_MAX};
 use crate::routes::Role;
 use crate::runtime::Response;
 use crate::topology::format_bytes;
@@ -25,21 +25,21 @@ pub(super) struct GatewayRequest {
     pub(super) endpoint: String,
     /// True if the path of the request, not its content, names the endpoint.
     pub(super) is_routed: bool,
-    /// Role of the client's token.
+    /// Role of the client's token, which must allow the endpoint.
     pub(super) granted: Role,
     /// Regular expression for the executors to call; empty for all.
     pub(super) target: String,
     /// Parameters, as sent.
     pub(super) parameters: RequestParameters,
-    /// Documents.
+    /// Documents; may be empty.
     pub(super) documents: Documents,
-    /// Schema of the documents; `None` if there are none, or if they are in no client's form.
+    /// docarray schema of the documents; `None` if there are none, or if they are JSON written by hand.
     pub(super) schema: Option<Schema>,
-    /// Time at which the client stops waiting.
+    /// Time at which the client stops waiting; `None` for no limit.
     pub(super) deadline: Option<Instant>,
     /// Span of the client that the request is part of.
     pub(super) parent: Option<TraceParent>,
-    /// Receives documents that leave the flow before the request ends.
+    /// Receives documents that leave the flow before the request ends; `None` to return all of them at the end.
     pub(super) sink: Option<Arc<dyn DocumentSink>>,
 }
 
@@ -50,12 +50,13 @@ pub(super) struct GatewayResponse {
     pub(super) result: Result<Response, RequestFailure>,
     /// Visited executors with their times, the gateway first.
     pub(super) routes: Vec<RouteEntry>,
-    /// Schema for the documents of the reply: that of the request, else the likely one of the client.
+    /// Schema for the documents of the reply: that of the request, else the one that
+    /// [`client_schema`](super::client_schema) infers.
     pub(super) schema: Schema,
 }
 
 impl GatewayResponse {
-    /// The message of a request whose deadline passed inside the flow.
+    /// Error message of a request whose deadline passed inside the flow; `None` for other outcomes.
     pub(super) fn deadline_exceeded(&self) -> Option<&str> {
         let failure = self.result.as_ref().err().filter(|failure| failure.kind == ErrorKind::Expired)?;
         Some(&failure.status.message)
@@ -65,7 +66,7 @@ impl GatewayResponse {
 /// Failure of an admitted request.
 #[derive(Clone, Debug)]
 pub(super) struct RequestFailure {
-    /// Kind of error.
+    /// Kind of error, which determines status codes.
     pub(super) kind: ErrorKind,
     /// Status that the client receives.
     pub(super) status: Status,
@@ -84,10 +85,11 @@ pub(super) struct RouteEntry {
     pub(super) failed: bool,
 }
 
-/// Reason for which a request is not admitted or not answered. Except [`Rejection::Unanswered`], it has had no effect.
+/// Reason for which a request is not admitted or not answered. The request has had no effect, with two exceptions:
+/// [`Rejection::Unanswered`], and [`Rejection::Overloaded`] if the client reads streamed documents too slowly.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Rejection {
-    /// No capacity at present.
+    /// There is no capacity at present; the text names the exhausted one.
     #[error("the flow is busy: {0}; try again in {seconds} s", seconds = Rejection::RETRY_AFTER.as_secs())]
     Overloaded(String),
     /// The flow is draining.
@@ -96,8 +98,12 @@ pub(super) enum Rejection {
     /// The deadline passed before admission.
     #[error("the deadline passed before the request was admitted")]
     DeadlineExceeded,
-    /// The body was not received in time.
-    #[error("the request body did not arrive within {seconds} s", seconds = CLIENT_TIMEOUT.as_secs())]
+    /// The body arrived too slowly: see [`receive_limit`](super::request_body::receive_limit).
+    #[error(
+        "the request body arrived too slowly: after {grace} s at least {rate} bytes per second must have arrived, and \
+         all within {seconds} s",
+        grace = BODY_GRACE.as_secs(), rate = BODY_RATE_MIN, seconds = CLIENT_TIMEOUT.as_secs()
+    )]
     BodyTimeout,
     /// The request is malformed.
     #[error("{0}")]
@@ -126,7 +132,7 @@ impl Rejection {
         Self::TooLarge(format!("a message may have at most {max}; send fewer documents at a time"))
     }
 
-    /// Kind of error.
+    /// Kind of error, as of a failed request.
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::Overloaded(_) | Self::Draining | Self::TooLarge(_) | Self::Unanswered => {

@@ -16,12 +16,13 @@ use super::bytes_permit::BytesPermit;
 use super::request::Rejection;
 use crate::limits::{BODY_GRACE, BODY_RATE_MIN, CLIENT_TIMEOUT, SLOW_BODY_AFTER};
 
-/// Wait for capacity.
+/// A wait for capacity that is in progress.
 type Waiting = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 /// A request body that holds a [`BytesPermit`] for the bytes received so far.
 ///
-/// Its errors are those of the connection, and a [`Rejection`] if the capacity or the time is exceeded.
+/// Its errors are those of the connection, and a [`Rejection`] (boxed; use `downcast`) if the capacity or the time is
+/// exceeded.
 pub(super) struct RequestBody {
     body: Body,
     bytes: Arc<BytesPermit>,

@@ -1,8 +1,8 @@
 //! Response bodies whose bytes are charged to the gateway's capacity until the connection has written them.
 //!
-//! Without it, a client that sends requests faster than it reads would let uncounted replies pile up. Every response of a
-//! connection is charged: one to an admitted request to the capacity that the request holds, any other to capacity of its
-//! own. Clients that do not read are disconnected by [`unwritten_replies`](super::unwritten_replies).
+//! Otherwise the replies to a client that sends requests faster than it reads would pile up uncounted. Every response
+//! of a connection is charged: one to an admitted request to the capacity that the request holds, any other to capacity
+//! of its own. Clients that do not read are disconnected by [`unwritten_replies`](super::unwritten_replies).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,9 +25,10 @@ use crate::limits::{REPLY_BYTES_MIN, REPLY_PIECE_BYTES, STREAM_WINDOW_BYTES};
 pub(super) enum ReplyKind {
     /// The answer to one request.
     Single,
-    /// Its parts are made over time, and its client may pause between them.
+    /// A reply whose parts are made over time. Its client may pause between them.
     Stream,
-    /// Like a stream, and the client goes on sending, also while its input is not read.
+    /// Like a stream, for a client that sends messages meanwhile, also while the gateway does not read them: the
+    /// response is charged for the HTTP/2 window of the input too.
     Session,
 }
 
@@ -38,13 +39,14 @@ struct Charge {
     kind: ReplyKind,
 }
 
-/// Charges a response to the capacity in `bytes`, that of its request.
+/// Charges a response to `bytes`, the permit of its request, once [`hold_until_written`] receives it.
 pub(super) fn charge(mut response: Response, bytes: &Arc<BytesPermit>, kind: ReplyKind) -> Response {
     response.extensions_mut().insert(Charge { bytes: Arc::clone(bytes), kind });
     response
 }
 
-/// Makes a response hold capacity until the connection has written it. Without capacity, it is replaced by a short one.
+/// Makes a response hold capacity until the connection has written it. Without capacity, a response on an HTTP/2
+/// connection is replaced by an error.
 pub(super) fn hold_until_written(mut response: Response, connection: &Arc<UnwrittenReplies>) -> Response {
     let charge = response.extensions_mut().remove();
     if response.body().is_end_stream() {
@@ -99,7 +101,7 @@ impl Reply {
         let unwritten = self.unwritten.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let part = Arc::new(Part(Arc::clone(self)));
         let held = self.base + unwritten;
-        // The first bytes are those of the base.
+        // The base covers the first bytes.
         if unwritten > REPLY_BYTES_MIN {
             self.bytes.try_grow_to(held).map_err(axum::Error::new)?;
         }
@@ -116,14 +118,14 @@ impl Reply {
 
     fn record_written(&self, bytes: usize) {
         self.connection.record_progress(Instant::now());
-        // The parts of a frame share its memory.
+        // Pieces share the memory of their part, so nothing is free before all of them are written.
         if self.unwritten.fetch_sub(bytes, Ordering::Relaxed) == bytes {
             self.shrink_to(self.base);
         }
     }
 }
 
-/// A part of a reply, a frame of its body, until it is written.
+/// A part of a reply: one frame of its body. Exists until the connection has written all pieces of it.
 #[derive(Debug)]
 pub(super) struct Part(Arc<Reply>);
 

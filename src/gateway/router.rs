@@ -1,4 +1,5 @@
-//! The router: built-in routes, endpoint paths, compression, authentication, CORS, and the protection of [`browsers`](super::browsers).
+//! The router: built-in routes, endpoint paths, compression, authentication, CORS, and the protection of
+//! [`browsers`](super::browsers).
 //!
 //! Built-in routes come from the table in [`crate::routes`]: a row without a handler does not compile. Endpoints are
 //! routed by [`endpoint_paths`]. Connections are served in [`listen`](super::listen).
@@ -41,7 +42,7 @@ pub(super) fn health_router(gateway: &Arc<Gateway>, address: SocketAddr) -> Rout
     protected(routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed), gateway, address)
 }
 
-/// Builds the router of connections that the limit reserves for probes.
+/// Builds the router of connections that are reserved for probes (see [`connection_limit`](super::connection_limit)).
 pub(super) fn probe_router(gateway: &Arc<Gateway>) -> Router {
     let busy = || async {
         let message = "too many connections: only `/live` and `/ready` are answered at present";

@@ -29,7 +29,7 @@ impl Token {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// Value of the `authorization` header of a client.
+    /// Value of the `authorization` header with which a client sends the token.
     pub(crate) fn header(&self) -> String {
         format!("Bearer {}", self.0)
     }
@@ -71,12 +71,13 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Highest role of the tokens that the headers contain. Without tokens, every request has every right.
+    /// Highest role of the tokens that the headers contain; `None` if they contain no valid one. If the gateway has no
+    /// tokens, every request has every right.
     fn granted(&self, headers: &HeaderMap) -> Option<Role> {
         if self.is_empty() {
             return Some(Role::Admin);
         }
-        // Compares all, so that the time does not tell which one was sent.
+        // Compares all, so that the time does not reveal which one was sent.
         let roles = self.0.iter().map(|(token, role)| token.is_sent(headers).then_some(*role));
         roles.fold(None, Option::max)
     }
@@ -89,7 +90,7 @@ impl From<Option<Token>> for Tokens {
     }
 }
 
-/// Role that a request was granted, `None` without a valid token: an extension of the request.
+/// Role that [`authenticate`] granted to a request, `None` without a valid token. It is an extension of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Granted(pub(super) Option<Role>);
 
@@ -140,7 +141,7 @@ fn unauthenticated(request: &Request) -> Response {
     (StatusCode::UNAUTHORIZED, challenge, detail(message)).into_response()
 }
 
-/// Response to a request that its client has no right to.
+/// Response to a refused request (403, or `PERMISSION_DENIED`), with the reason `message`.
 pub(super) fn forbidden(request: &Request, message: &str) -> Response {
     if grpc::codec::is_grpc(request) {
         return grpc::codec::status_response(tonic::Status::permission_denied(message));
@@ -153,7 +154,7 @@ pub(super) fn forbidden_message(needed: Role) -> String {
     format!("the token does not allow this request; it needs a token with the role `{needed}`")
 }
 
-/// An address that would expose the flow without protection.
+/// Error for an address at which the flow would be reachable from other machines without a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "anyone who can reach {0} could use the flow; set a token (`--token-file FILE`, FLOWRUN_TOKEN, or `tokens` in the \

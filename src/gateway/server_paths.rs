@@ -1,4 +1,4 @@
-//! Paths of this machine, which clients must not learn from error messages.
+//! Removes paths of this machine from error messages: clients must not learn them.
 //!
 //! Executors report errors of the operating system with the paths of their files, and Python executors with those of
 //! their source code. Paths under a directory of the flow are shown relative to it. A path that a client sent is
@@ -45,7 +45,7 @@ impl ServerPaths {
         Self(roots)
     }
 
-    /// The outcome with shortened paths in its error messages.
+    /// Shortens the paths in the error messages of an outcome.
     pub(super) fn hide_in(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Failed(mut error) => {
@@ -77,7 +77,7 @@ impl ServerPaths {
         }
     }
 
-    /// The text with paths relative to the directories.
+    /// Makes paths under the directories relative to them, by removing the directories from `text`.
     fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.0.iter().fold(Cow::Borrowed(text), |text, root| {
             let (mut hidden, mut copied) = (String::new(), 0);
@@ -94,7 +94,7 @@ impl ServerPaths {
     }
 }
 
-/// Positions at which a path starts with `root`.
+/// Positions in `text` at which a path starts that begins with `root`.
 fn starts<'t>(text: &'t str, root: &'t str) -> impl Iterator<Item = usize> + 't {
     let continues = |letter: char| letter.is_alphanumeric() || matches!(letter, '/' | '.' | '_' | '-' | '~');
     let is_start = move |start: usize| {

@@ -47,7 +47,7 @@ pub struct Gateway {
     pub(super) rejections: RejectionLimiter,
     pub(super) counters: GatewayCounters,
     client_schema: ClientSchema,
-    /// Tokens that requests must contain one of; all requests are accepted without any.
+    /// Tokens, one of which a request must contain. If there are none, all requests are accepted.
     pub(super) tokens: Tokens,
     /// TLS certificate; connections are unencrypted without one.
     pub(super) tls: Option<Arc<Tls>>,
@@ -56,7 +56,7 @@ pub struct Gateway {
     pub(super) pages: PageState,
     /// Paths that replies do not contain.
     paths: ServerPaths,
-    /// Gateway section of the flow: routes, title, CORS, compression.
+    /// Keys of the gateway in the flow file: routes, title, CORS, compression.
     pub(super) config: GatewaySpec,
     /// Maximum of requests in flight per stream, for clients that set none.
     pub(super) prefetch: usize,
@@ -115,20 +115,22 @@ impl Gateway {
         self
     }
 
-    /// Admits a request whose client announces `announced` bytes (0: unknown), and that may wait up to `max_wait` for a credit (`None`: without bound), or rejects it.
+    /// Admits or rejects a request. `announced` is the announced length of its body in bytes (0: unknown), `max_wait`
+    /// the longest acceptable wait for a credit (`None` for no bound).
     ///
     /// # Errors
-    /// The rejection.
+    /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, announced: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
         let request = AdmissionRequest { bytes: 0, announced, no_credit: self.flow.is_full(), max_wait };
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
     }
 
-    /// Admits a request of a stream, whose message holds the permit `bytes`. While other requests of the stream are in flight, the stream is held back instead
-    /// of the request rejected: `None` means to retry when one of them is answered.
+    /// Admits a request of a stream, whose message was received under the permit `bytes`. While other requests of the
+    /// stream are in flight, an overload does not reject the request: `None` means to stop reading the stream, and to
+    /// retry when one of them is answered.
     ///
     /// # Errors
-    /// The rejection.
+    /// [`Rejection::Draining`], and [`Rejection::Overloaded`] if no other request of the stream is in flight.
     pub(super) fn admit_from_stream(
         &self,
         bytes: &Arc<BytesPermit>,
@@ -149,7 +151,8 @@ impl Gateway {
     /// Submits an admitted request to the flow and waits for its response.
     ///
     /// # Errors
-    /// The rejection of a request that had no effect.
+    /// The [`Rejection`] of a request that had no effect, or [`Rejection::Unanswered`]. A request that fails inside the
+    /// flow is a response.
     pub(super) async fn submit(
         &self,
         permit: &Permit,
@@ -266,7 +269,8 @@ impl Gateway {
         tokio::task::spawn_blocking(move || flow.executor_metrics()).await.unwrap_or_default()
     }
 
-    /// Rejects a request whose client has no right to its endpoint, and one to an endpoint that the flow does not serve.
+    /// Rejects a request whose client has no right to its endpoint, and one to an endpoint that the flow does not
+    /// serve.
     fn authorize(&self, request: &GatewayRequest) -> Result<(), Rejection> {
         let endpoint = request.endpoint.as_str();
         if self.config.no_crud_endpoints && is_crud(endpoint) && !request.is_routed {
@@ -287,8 +291,10 @@ impl Gateway {
         let (held, max) = (documents.memory_bytes(), self.request_bytes_max);
         if held > max {
             let (held, max) = (format_bytes(held), format_bytes(max));
-            let message =
-                format!("its documents hold {held}, more than the {max} allowed; send fewer at a time");
+            let message = format!(
+                "the documents of the request occupy {held} of memory, more than the {max} allowed; send fewer at a \
+                 time"
+            );
             return Err(Rejection::TooLarge(message));
         }
         Ok(())

@@ -1,8 +1,9 @@
-//! One stream of requests and replies, over gRPC or WebSocket: in-order replies, backpressure and draining.
+//! A session: one stream of requests and replies, over gRPC or WebSocket, with backpressure, the order of replies and
+//! draining.
 //!
 //! The next message is read only while the session has capacity, so a client that sends faster than the flow works is
-//! held back by its connection. A request that finds the gateway full waits while other requests of its session are
-//! in flight, and is rejected otherwise. Once the input has ended (by the client, an error, or draining), every admitted
+//! held back by its connection. A request that finds the gateway full waits while other requests of its session are in
+//! flight, and is rejected otherwise. Once the input has ended (by the client, an error, or draining), every admitted
 //! request is still answered.
 //!
 //! Messages are decoded and encoded by the [`Transport`].
@@ -43,17 +44,17 @@ pub(super) trait Transport: Sized + Send {
     /// Reason for which the session ends.
     type End: Send + 'static;
 
-    /// Receives the next message; without capacity, only notices that the client has disconnected, if it can.
-    /// Must be cancel safe.
+    /// Receives the next message. Without capacity it reads none, and is ready only if it notices that the client has
+    /// disconnected. Must be cancel safe.
     fn receive(&mut self, has_capacity: bool) -> impl Future<Output = Received<Self>> + Send;
 
-    /// Capacity that the message of a request and its decoded documents hold.
+    /// Permit for the bytes of a request's message and decoded documents.
     fn bytes(request: &Self::Request) -> &Arc<BytesPermit>;
 
     /// Starts an admitted request.
     fn submit(&self, permit: Permit, request: Self::Request) -> InFlight<Self>;
 
-    /// Answers a request that is not admitted.
+    /// Answers a request that is not admitted, or ends the session.
     fn reject(&self, request: Self::Request, rejection: Rejection) -> Answer<Self>;
 
     /// The end of a session whose gateway is draining.

@@ -5,7 +5,7 @@
 
 use tokio::sync::watch;
 
-/// Phase of the gateway's life; it never goes back.
+/// Phase of the gateway's life. It only advances.
 #[derive(Debug)]
 pub(super) struct ShutdownPhase(watch::Sender<Phase>);
 

@@ -19,7 +19,8 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// Status of an error: `pod` is the name of the executor where it occurred, `class` its class.
+    /// Status of an error. `pod` is the executor where it occurred (`None` for the gateway), `class` its class (may be
+    /// empty).
     pub(super) fn new(kind: ErrorKind, message: &str, pod: Option<&str>, class: &str) -> Self {
         let name = exception_name(kind);
         let location = location(pod);

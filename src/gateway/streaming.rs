@@ -1,6 +1,6 @@
 //! Documents that leave the flow before their request ends, for `stream_doc` and `GET` of an endpoint.
 //!
-//! The last executor of a flow sends them as it yields them; documents of other executors come with the end of the request.
+//! The last executor of a flow can yield documents one by one; all other documents follow at the end of the request.
 //! A stream that is dropped, because the client has disconnected, cancels its request.
 
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ pub(super) enum StreamItem {
 pub(super) enum StreamEnd {
     /// It failed at one of the executors that it visited.
     Failure(RequestFailure, Vec<RouteEntry>),
-    /// It was not admitted, or the client did not read its documents.
+    /// It was not admitted, or the client read its documents too slowly.
     Rejection(Rejection),
 }
 
@@ -55,12 +55,12 @@ impl Unread {
     }
 }
 
-/// Sends documents to the stream of a request.
+/// Sends yielded documents to the stream of a request, and cancels the request if the client reads them too slowly.
 #[derive(Debug)]
 struct ChannelSink {
     sender: mpsc::UnboundedSender<Documents>,
     unread: Arc<Unread>,
-    /// Ready once the client reads the documents too slowly.
+    /// Notified once more documents are unread than [`STREAM_BYTES_MAX`] or the capacity allows.
     overrun: Arc<Notify>,
 }
 

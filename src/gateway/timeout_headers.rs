@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 
-/// Header of gRPC: up to eight digits and a unit. Accepted over HTTP too.
+/// Header of gRPC: up to eight digits and a unit (`H`, `M`, `S`, `m`, `u` or `n`, from hours to nanoseconds). Accepted
+/// over HTTP too.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// Header for HTTP clients: seconds, with decimals.
+/// Header for HTTP clients: seconds, for example `0.5`.
 const REQUEST_TIMEOUT: &str = "x-request-timeout";
 
-/// Deadline of a call with these headers. A header that cannot be parsed counts as absent.
+/// Deadline of a call with these headers; `None` without one. The header of gRPC takes precedence. A header that cannot
+/// be parsed counts as absent.
 pub(super) fn deadline(headers: &HeaderMap) -> Option<Instant> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let timeout = text(GRPC_TIMEOUT).and_then(grpc).or_else(|| text(REQUEST_TIMEOUT).and_then(seconds));

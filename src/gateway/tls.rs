@@ -1,6 +1,6 @@
 //! TLS: loads the gateway's certificate and key, and reloads them when the files change.
 //!
-//! Client certificates are not supported (clients send a token), nor is ACME.
+//! Client certificates are not supported (clients send a token), nor are certificates issued over ACME.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,7 +23,7 @@ use crate::spec::TlsFiles;
 /// Application protocols offered by ALPN, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Terminates TLS.
+/// Certificate and key with which the gateway serves TLS.
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,
@@ -39,6 +39,7 @@ struct State {
     config: Arc<ServerConfig>,
     /// State of the files when they were last read, with or without success.
     stamp: Stamp,
+    /// Time of the last check of the files.
     checked: Instant,
 }
 
@@ -70,7 +71,11 @@ pub enum TlsError {
         cause: PemError,
     },
     /// The key is not that of the certificate.
-    #[error("the private key in {} does not match the certificate in {}", .0.key.display(), .0.certificate.display())]
+    #[error(
+        "the private key in {} does not match the certificate in {}: the first certificate in that file must be the \
+         one of the key",
+        .0.key.display(), .0.certificate.display()
+    )]
     Mismatch(TlsFiles),
     /// The certificate or the key is not supported by the TLS library.
     #[error("{} and {} cannot be used for TLS: {cause}", files.certificate.display(), files.key.display())]
@@ -102,6 +107,9 @@ impl Tls {
     }
 
     /// Performs the handshake with a client.
+    ///
+    /// # Errors
+    /// The reason for which the handshake failed, for the log.
     pub(super) async fn accept(self: &Arc<Self>, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         let acceptor = TlsAcceptor::from(self.current().await);
         match tokio::time::timeout(self.handshake, acceptor.accept(stream)).await {
@@ -125,7 +133,8 @@ impl Tls {
         Arc::clone(&self.state.lock().config)
     }
 
-    /// Reloads the files if they have changed. Unusable files are logged once, and the previous certificate stays in use.
+    /// Reloads the files if they have changed. Unusable files are logged once, and the previous certificate stays in
+    /// use.
     fn reload(&self) {
         let stamp = Stamp::of(&self.files);
         if self.state.lock().stamp == stamp {
@@ -156,7 +165,7 @@ impl Stamp {
     }
 }
 
-/// TLS configuration with the certificate in these files.
+/// Reads the TLS configuration with the certificate and the key in these files.
 fn config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let certificates = certificates(&files.certificate)?;
     let key = key(&files.key)?;

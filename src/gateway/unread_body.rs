@@ -1,8 +1,8 @@
 //! Request bodies that are answered before they are read: the connection announces that it closes.
 //!
-//! HTTP/1 can reuse a connection only after the whole body. A small body is read and discarded; for a large one the response
-//! has `Connection: close` (RFC 9112, 9.6), so that the client does not send its next request into a connection that
-//! is about to close. HTTP/2 resets the stream instead, and keeps the connection.
+//! HTTP/1 can reuse a connection only after the whole body. A small body is read and discarded; for a large one the
+//! response has `Connection: close` (RFC 9112, 9.6), so that the client does not send its next request into a
+//! connection that is about to close. HTTP/2 resets the stream instead, and keeps the connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use super::http::submit::content_length;
 use crate::limits::{DISCARD_BYTES_MAX, DISCARD_TIMEOUT};
 
-/// The unread rest of a body, once its reader has dropped it.
+/// Slot for the unread rest of a body; empty until the handler drops the body, and if it has read all of it.
 type Rest = Arc<Mutex<Option<Body>>>;
 
 /// A body that hands its unread rest back.

@@ -1,8 +1,8 @@
 //! Replies of one connection that are not written yet, and the time that its client has to read them.
 //!
 //! A client that does not read is disconnected: its replies hold capacity of the gateway. The time depends on the
-//! capacity that is left ([`ByteCapacity::read_time`]), so that the slowest readers are disconnected before other clients
-//! are refused. Parts are registered by [`response_body`](super::response_body).
+//! capacity that is left ([`ByteCapacity::read_time`]), so that the slowest readers are disconnected before other
+//! clients are refused. Parts are registered by [`response_body`](super::response_body).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,12 +15,14 @@ use super::bytes_permit::ByteCapacity;
 use super::response_body::Part;
 use crate::limits::{CLIENT_TIMEOUT, REPLY_STALL_TIMEOUT, STREAMS_MAX};
 
-/// Entries from which on written parts after an unwritten one are removed too: a few times the maximum of replies that a
-/// connection can have.
+/// Number of entries at which written parts are removed even if an older part is unwritten: a few times the maximum of
+/// replies that a connection can have.
 const ENTRIES_MAX: usize = 4 * STREAMS_MAX as usize;
 
-/// Intervals of checks: with unwritten replies, and without.
+/// Interval of checks while replies are unwritten.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Interval of checks while everything is written.
 const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The replies of one connection that are not written yet.
@@ -67,7 +69,7 @@ impl UnwrittenReplies {
         }
     }
 
-    /// Records that the connection is HTTP/2, which may have many unwritten replies at once.
+    /// Records that the connection is HTTP/2, which may have many unwritten replies.
     pub(super) fn set_http2(&self) {
         self.is_http2.store(true, Ordering::Relaxed);
     }
@@ -105,8 +107,9 @@ impl UnwrittenReplies {
         if is_late || is_stuck { Reading::Stalled } else { Reading::InTime }
     }
 
-    /// Waits until the client does not read: its oldest reply waits for [`CLIENT_TIMEOUT`], or nothing was written for
-    /// [`REPLY_STALL_TIMEOUT`]. Both are shorter if the capacity of the gateway is nearly used up.
+    /// Waits until the client counts as not reading: the oldest unwritten part has waited for [`CLIENT_TIMEOUT`], or
+    /// nothing of a reply that is no stream was written for [`REPLY_STALL_TIMEOUT`]. Both are shorter when more than
+    /// half of the gateway's capacity is used.
     pub(super) async fn stalled(&self) {
         loop {
             tokio::time::sleep(match self.reading(Instant::now()) {

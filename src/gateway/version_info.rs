@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::service::Gateway;
 
-/// Names and versions, with Jina's keys.
+/// Names and versions. Keys that Jina reports too are spelled like there.
 pub(super) fn versions(gateway: &Gateway) -> BTreeMap<String, String> {
     let versions = [
         ("flowrun", env!("CARGO_PKG_VERSION")),
         ("flow", gateway.info.name.as_str()),
-        // Versions that clients check for compatibility.
+        // Versions of Jina with which the gateway is compatible; clients check them.
         ("jina", "3.34.0"),
         ("jina-proto", "0.1.27"),
         ("platform", std::env::consts::OS),

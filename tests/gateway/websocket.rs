@@ -98,7 +98,7 @@ async fn an_invalid_frame_closes_the_session_with_the_reason() {
     let served = serve_flow("", MISC).await;
     for (protocol, message, reason) in [
         (Some("bytes"), bytes(vec![0xff; 3]), "not a request"),
-        (Some("bytes"), Message::text("{}"), "this connection has the subprotocol `bytes`, not text"),
+        (Some("bytes"), Message::text("{}"), "a text frame; the subprotocol `bytes` needs binary frames"),
         (None, Message::text(r#"{"data": "nope"}"#), "body.data: must be a document"),
     ] {
         let mut socket = connect(&served, "/", protocol).await;

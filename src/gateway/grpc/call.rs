@@ -29,7 +29,7 @@ use crate::gateway::wire::jina::DataRequestProto;
 use crate::gateway::wire::{Envelope, data_reply, rejected_reply};
 use crate::limits::{CLIENT_TIMEOUT, REPLY_BYTES_MIN};
 
-/// Replies that are buffered until the connection takes them.
+/// Maximum number of replies that are buffered until the connection sends them.
 const REPLIES_BUFFERED: usize = 4;
 
 /// Serves one call.
@@ -59,7 +59,7 @@ struct ChargedReply {
     _bytes: Arc<BytesPermit>,
 }
 
-/// A call as a [`Transport`]. The session ends with a status, or successfully with `None`.
+/// A call as the [`Transport`] of a session. The session ends with an error status, or with `None` (`OK`).
 struct Call {
     gateway: Arc<Gateway>,
     metadata: Arc<CallMetadata>,
@@ -197,7 +197,7 @@ impl Transport for Call {
     }
 }
 
-/// True for a rejection that is the reply to its request; the rest end the call.
+/// True for a rejection that is sent as the reply to its request; all others end the call.
 fn concerns_request(rejection: &Rejection) -> bool {
     match rejection {
         Rejection::DeadlineExceeded

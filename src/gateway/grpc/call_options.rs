@@ -14,7 +14,8 @@ pub(super) struct CallOptions {
 }
 
 impl CallOptions {
-    /// Reads `__prefetch__` (else `prefetch`), `__results_in_order__` and the metadata of every call.
+    /// Reads the options of Jina's client and the metadata of every call. `__prefetch__` is the maximum of requests in
+    /// flight (default `prefetch`), `__results_in_order__` the order of replies.
     pub(super) fn new(headers: &HeaderMap, extensions: &Extensions, prefetch: usize) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let requested = text("__prefetch__").and_then(|number| number.parse::<usize>().ok());

@@ -58,8 +58,8 @@ fn control(
     request.map(|received| status_body(body(received, bytes)))
 }
 
-/// Codec for the replies to requests with documents, whose messages were read by a [`MessageReader`]: compresses as the flow
-/// configures, for clients that accept it.
+/// Codec for the replies to requests with documents, whose messages were read by a [`MessageReader`]: compresses as the
+/// flow configures, for clients that accept it.
 fn reply_codec<O: prost::Message + Send + 'static>(gateway: &Gateway) -> Grpc<ProstCodec<O, ()>> {
     let grpc = Grpc::new(ProstCodec::default()).max_encoding_message_size(usize::MAX);
     match gateway.config.compression {
@@ -128,11 +128,11 @@ pub(super) fn status_body(body: RequestBody) -> StatusBody {
 pub(super) struct AdmittedCall {
     /// Permit of the gateway's admission control.
     pub(super) permit: Arc<Permit>,
-    /// Deadline and other settings from the headers.
+    /// Deadline, request id, trace context and role of the token.
     pub(super) metadata: CallMetadata,
     /// Headers of the call.
     pub(super) headers: HeaderMap,
-    /// The message; its bytes are reserved in the permit as they arrive.
+    /// Reader of the message, whose bytes are charged to `permit` as they arrive.
     pub(super) messages: MessageReader,
 }
 

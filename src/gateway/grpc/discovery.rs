@@ -1,10 +1,10 @@
 //! Endpoint discovery: the endpoints of the flow and the schema of their documents, in the form of Jina's executors.
 //!
-//! A Jina gateway that has this flow as an external executor does not start without it. It generates document classes
-//! from the schemas, so they declare every field of flowrun's documents, nested as deep as replies are. `weight`,
-//! `offset` and `location` are absent: some docarray versions expect lists of numbers there, and would fail on every
-//! document with a number. No endpoint is listed as a write endpoint: that is for executors with replicated state
-//! (Raft), which flowrun does not have.
+//! A Jina gateway that uses this flow as an external executor requests them before it starts. It generates document
+//! classes from the schemas, so the schemas declare every field of flowrun's documents, nested as deep as replies are.
+//! `weight`, `offset` and `location` are absent: some docarray versions expect lists of numbers there, and would fail
+//! on every document with a number. No endpoint is listed as a write endpoint: that is for executors with replicated
+//! state (Raft), which flowrun does not have.
 
 use std::sync::LazyLock;
 

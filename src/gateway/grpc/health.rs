@@ -18,18 +18,19 @@ mod messages {
 use messages::health_check_response::ServingStatus;
 use messages::{HealthCheckRequest, HealthCheckResponse};
 
-/// Reports the health once. Orchestrators call this method without a token.
+/// Reports the health once, or `NOT_FOUND` for an unknown service. Orchestrators call this method without a token.
 pub(in crate::gateway) async fn check(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
         let known = is_known(&request.get_ref().service);
         let reply = known.then(|| tonic::Response::new(current(&gateway)));
-        async { reply.ok_or_else(|| Status::not_found("")) }
+        async { reply.ok_or_else(|| Status::not_found("the gateway has no service with this name")) }
     });
     response(control_codec::<HealthCheckRequest, HealthCheckResponse>().unary(service, request).await)
 }
 
-/// Reports the health immediately, and again when the shutdown is announced or draining starts.
+/// Reports the health immediately, and again when the shutdown is announced or draining starts; then the stream ends.
+/// The health of an unknown service is `SERVICE_UNKNOWN`.
 pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let request = control_request(&gateway, request);
     let service = tower::service_fn(move |request: tonic::Request<HealthCheckRequest>| {
@@ -50,7 +51,7 @@ pub(in crate::gateway) async fn watch(State(gateway): State<Arc<Gateway>>, reque
     )
 }
 
-/// True for a service of the gateway; the empty name is the whole server.
+/// True for a service of the gateway. The empty name means the whole server.
 fn is_known(service: &str) -> bool {
     service.is_empty() || service == REFLECTION || SERVICES.contains(&service)
 }

@@ -1,7 +1,7 @@
 //! Reads the messages of a gRPC call with documents: framing and decompression.
 //!
-//! tonic would allocate the announced length of a message, and decompress it without a bound on the threads that serve. It
-//! still writes the replies.
+//! tonic would allocate the announced length of a message, and decompress it on the threads that serve connections,
+//! without a bound. Replies are still written by tonic.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -162,7 +162,8 @@ fn message_head(head: &[u8]) -> Result<Unfinished, Status> {
     Ok(Unfinished { is_compressed: *flag == 1, length, ..Unfinished::default() })
 }
 
-/// Status of a call whose body fails; the end of the messages if the client has cancelled the call.
+/// Result for a body that fails: the status of the call, or `None` (the end of the messages) if the client has
+/// cancelled it.
 fn error_status(error: axum::BoxError) -> Result<Option<Bytes>, Status> {
     let status = match error.downcast::<Rejection>() {
         Ok(rejection) => return Err(rejection_status(&rejection)),
@@ -171,9 +172,11 @@ fn error_status(error: axum::BoxError) -> Result<Option<Bytes>, Status> {
     if status.code() == Code::Cancelled { Ok(None) } else { Err(status) }
 }
 
-/// Status of a call with a compression that is not supported, with those that are, as the protocol demands.
+/// Status of a call with an unsupported compression. It lists the supported ones, as the protocol demands.
 fn unsupported() -> Status {
-    let mut status = Status::unimplemented("the compression of the call is not supported");
+    let mut status = Status::unimplemented(
+        "the compression of the call is not supported; supported are gzip, deflate and identity",
+    );
     let names = tonic::metadata::MetadataValue::from_static("gzip,deflate,identity");
     status.metadata_mut().insert("grpc-accept-encoding", names);
     status

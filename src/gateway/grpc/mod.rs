@@ -1,7 +1,7 @@
 //! gRPC: the services of Jina's gateway, and the standard ones for health and reflection.
 //!
 //! Methods are routes of the same router as HTTP, so that one port serves both. Messages with documents are read by
-//! [`message_reader`]; tonic implements everything else of the protocol.
+//! [`message_reader`]; the crate `tonic` implements everything else of the protocol.
 
 pub(super) mod call;
 mod call_options;

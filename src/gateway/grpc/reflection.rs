@@ -1,4 +1,5 @@
-//! `grpc.reflection.v1alpha`: lists the services and their protobuf schema. Jina's gateway queries it before it calls.
+//! `grpc.reflection.v1alpha`: lists the services and their protobuf schema. Jina's gateway queries it before its first
+//! call of an executor, to find the methods that the executor has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -72,7 +73,8 @@ fn answer(query: ServerReflectionRequest) -> ServerReflectionResponse {
     }
 }
 
-/// A file of the schema, followed by its imports.
+/// Answer with a file of the schema, followed by the files that it imports, directly or not; `None` for an unknown
+/// file.
 fn files(name: &str) -> Option<MessageResponse> {
     let mut names = vec![name];
     let mut seen = BTreeSet::new();
@@ -87,7 +89,7 @@ fn files(name: &str) -> Option<MessageResponse> {
     Some(MessageResponse::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto: files }))
 }
 
-/// Compiled schema: the files of `proto/`, by name.
+/// The protobuf schema of all services, as compiled by the build script: descriptors of the files of `proto/`, by name.
 struct Descriptors {
     files: BTreeMap<String, FileDescriptorProto>,
 }
@@ -99,7 +101,8 @@ static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
 });
 
 impl Descriptors {
-    /// Name of the file that declares a service, a method or a message.
+    /// Name of the file that declares a service, a method or a message with this full name; `None` for any other
+    /// symbol.
     fn file_of(&self, symbol: &str) -> Option<&str> {
         let declares = |file: &&FileDescriptorProto| {
             let own = symbol.strip_prefix(file.package()).and_then(|rest| rest.strip_prefix('.'));
@@ -116,7 +119,7 @@ impl Descriptors {
     }
 }
 
-/// True if a message, or one nested in it, has that name.
+/// True if a message, or one nested in it, has this name, for example `StatusProto.ExceptionProto`.
 fn has_message(message: &DescriptorProto, name: &str) -> bool {
     let inner = name.strip_prefix(message.name()).and_then(|rest| rest.strip_prefix('.'));
     name == message.name()

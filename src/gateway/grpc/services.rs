@@ -1,6 +1,6 @@
-//! Names of the gRPC services. Reflection lists them, and health reports them as serving.
+//! Names of the gRPC services that reflection lists and whose health can be queried.
 
-/// Jina's services.
+/// Services of Jina's gateway and executors, all of which the gateway provides.
 pub(super) const SERVICES: [&str; 7] = [
     "jina.JinaDataRequestRPC",
     "jina.JinaDiscoverEndpointsRPC",

@@ -1,7 +1,7 @@
 //! `stream_doc`: sends one document through the flow, and streams the resulting documents.
 //!
-//! Documents that the last executor yields one by one are sent at once; of other executors the stream has a message for
-//! each document of the reply. A document for an endpoint that no executor handles is returned unchanged, like in Jina.
+//! Documents that the last executor yields one by one are sent immediately; all other documents of the reply follow at
+//! its end, each as a message. A document for an endpoint that no executor handles is returned unchanged, like in Jina.
 
 use std::sync::Arc;
 use std::time::SystemTime;

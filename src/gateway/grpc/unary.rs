@@ -34,7 +34,8 @@ pub(in crate::gateway) async fn process_single_data(
     unary(gateway, request, |message| Ok(vec![ReceivedRequest::decode(message.clone())?])).await
 }
 
-/// Serves several data requests, joined into one. Jina's gateway calls this for an executor with several `needs`.
+/// Serves several data requests in one message, joined into one request. Jina's gateway calls this for an executor with
+/// several `needs`.
 pub(in crate::gateway) async fn process_data(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
@@ -83,7 +84,7 @@ async fn process(
             Some(message) => Err(Status::deadline_exceeded(message)),
             None => {
                 let reply = data_reply(envelope, response, &permit.bytes);
-                // The message is still to be encoded, as soon as the response is sent.
+                // The reply is encoded when the response is sent: then both forms are in memory.
                 permit.bytes.shrink_to(2 * reply.encoded_len() + REPLY_BYTES_MIN);
                 Ok(reply)
             }

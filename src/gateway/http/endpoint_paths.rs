@@ -1,8 +1,8 @@
 //! HTTP paths of the flow's endpoints: Jina's four standard ones, those of `expose_endpoints`, and those that executors
 //! name.
 //!
-//! With `no_crud_endpoints` the standard ones have a path only through `expose_endpoints`, and with `no_debug_endpoints` as
-//! well, no others have one either.
+//! With `no_crud_endpoints` the standard ones have a path only through `expose_endpoints`. With `no_debug_endpoints` as
+//! well, this holds for all endpoints.
 //!
 //! An endpoint whose path is taken by a built-in route or an earlier endpoint, or cannot be routed, has no path of its
 //! own and stays reachable through `/post`. The flow parser reports this for `expose_endpoints`.
@@ -15,9 +15,11 @@ use crate::spec::GatewaySpec;
 /// A path that belongs to an endpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct EndpointPath {
+    /// Path of the URL, for example `/index`.
     pub(in crate::gateway) path: String,
     /// HTTP method in lower case.
     pub(in crate::gateway) method: &'static str,
+    /// Endpoint that requests to the path are for.
     pub(in crate::gateway) endpoint: String,
 }
 

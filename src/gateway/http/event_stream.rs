@@ -1,8 +1,9 @@
 //! `GET` of an endpoint: sends one document through the flow, and streams the results as server-sent events.
 //!
-//! Documents that the last executor yields one by one are sent at once. A request that fails before its first document has
-//! an error code instead of a stream; after it, the connection ends without the last event. `jina.Client` splits events
-//! at fixed byte offsets and does not reassemble them: lines end with CR LF, and every event is one chunk.
+//! Documents that the last executor yields one by one are sent immediately. A request that fails before its first
+//! document has an HTTP error code instead of a stream. A later failure ends the connection without the event `end`.
+//! `jina.Client` splits events at fixed byte offsets and does not reassemble them: lines end with CR LF, and every
+//! event is one chunk.
 
 use std::io;
 use std::sync::Arc;
@@ -108,10 +109,11 @@ pub(in crate::gateway) async fn endpoint(
     charge(events, &permit.bytes, ReplyKind::Stream)
 }
 
-/// The event of a document.
+/// Encodes the event of a document.
 ///
 /// # Errors
-/// The end of a request that failed; it ends the connection, so that the client does not take the stream for complete.
+/// For a request that has failed: the error ends the connection, so that the client does not take the stream for
+/// complete.
 fn update(item: &StreamItem, form: DocumentForm) -> io::Result<Bytes> {
     match item {
         StreamItem::Document(document) => Ok(event(&JsonDocument::new(document, form))),
@@ -126,8 +128,8 @@ fn accepts_events(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains(EVENTS))
 }
 
-/// Reads the document, and infers its form, which results have too. A body without every key of the first schema has the
-/// second, because only its clients send a body with `GET`.
+/// Reads the document, and infers its form, which is also that of the results. A body without every key of docarray's
+/// first schema counts as the second, because only clients of the second send a body with `GET`.
 fn read_request(
     endpoint: String,
     body: &[u8],

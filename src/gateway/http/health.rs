@@ -18,12 +18,12 @@ pub(in crate::gateway) async fn live() -> Response {
     json_response(&json!({ "live": true }))
 }
 
-/// `GET /ready`: 200 if requests can be served, else 503. Clients with a token also get the reasons by pod, which contain
-/// paths and addresses.
+/// `GET /ready`: 200 if requests can be served, else 503. Clients with a valid token (all clients, if the gateway has
+/// no tokens) also receive the reasons by pod, which contain paths and addresses.
 pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let mut reasons = serde_json::Map::new();
     if gateway.admission.shutdown.is_announced() {
-        reasons.insert("gateway".to_owned(), "the flow is draining".into());
+        reasons.insert("gateway".to_owned(), "the gateway is shutting down".into());
     }
     for pod in gateway.flow.pod_statistics().into_iter().filter(|pod| pod.failed_workers > 0) {
         let reason =

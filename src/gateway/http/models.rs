@@ -1,4 +1,4 @@
-//! Models of `/openapi.json`: request and reply bodies, for both document schemas.
+//! Models of `/openapi.json`: JSON schemas of request and reply bodies, for clients of both docarray schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -101,7 +101,7 @@ fn document() -> Value {
     let scores = json!({
         "type": "object",
         "additionalProperties": model("Score"),
-        "description": "scores as a match, by name",
+        "description": "scores of a match, by name",
     });
     let fields = [
         ("id", text("id of the document; generated if absent")),

@@ -1,4 +1,5 @@
-//! `/openapi.json`: paths, requests and responses. `jina.Client` finds the paths of endpoints in it; `/docs` renders it.
+//! `/openapi.json`: paths, requests and responses. `jina.Client` finds the paths of endpoints in it; `/docs` renders
+//! it.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
 use crate::routes::{BUILT_IN, Description, Route, ignores_documents};
 
-/// A picture of one pixel, in the URI of the example of flows that need pictures.
+/// A picture of one pixel: the example document of flows that need pictures.
 const EXAMPLE_PICTURE: &str = "data:image/gif;base64,R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=";
 
 /// `GET /openapi.json`.
@@ -66,7 +67,7 @@ fn model_reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// A JSON response with a model.
+/// A response with a JSON body that `model` describes.
 fn response(description: &str, model: &str) -> Value {
     let schema = model_reference(model);
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
@@ -80,7 +81,7 @@ fn document(info: &FlowInfo) -> Value {
     }
 }
 
-/// A request to an endpoint: its effect, its parameters and the role that it needs.
+/// OpenAPI operation of a request to `endpoint`: its effect, its parameters and the role that its token needs.
 fn endpoint_operation(gateway: &Gateway, endpoint: &str) -> Value {
     let info = &gateway.info;
     let (summary, parameters) = match info.help(endpoint) {
@@ -115,7 +116,7 @@ fn request_schema(parameters: &[ParameterHelp]) -> Value {
     json!({ "allOf": [model_reference("Request"), { "properties": { "parameters": parameters } }] })
 }
 
-/// A request with documents.
+/// OpenAPI operation of a request with documents. `example` is an example of its body.
 fn documents_operation(summary: &str, example: &Value, parameters: &[ParameterHelp]) -> Value {
     let either = ["Reply", "ShortReply"].map(model_reference);
     let errors = json!({
@@ -143,13 +144,13 @@ fn documents_operation(summary: &str, example: &Value, parameters: &[ParameterHe
             "422": response("the body is not a valid request; with `errors=http` also a failed document", "ValidationError"),
             "429": response("the flow is busy; retry after `Retry-After` seconds", "Reply"),
             "500": response("the request failed; for clients of docarray's second schema, and with `errors=http`", "Detail"),
-            "503": response("the flow is draining", "Reply"),
+            "503": response("the flow is draining, or the gateway has no capacity for the reply", "Reply"),
             "504": response("the deadline passed", "Reply"),
         },
     })
 }
 
-/// A request with one document, whose results are streamed as events.
+/// OpenAPI operation of a request with one document, whose results are streamed as server-sent events.
 fn streaming_operation(endpoint: &str) -> Value {
     let field = |name: &str, example: &str| {
         json!({
@@ -177,7 +178,7 @@ fn streaming_operation(endpoint: &str) -> Value {
     })
 }
 
-/// A request without documents; `None` for a route that is described elsewhere or not at all.
+/// OpenAPI operation of a request without a body; `None` for a route that is described elsewhere or not at all.
 fn plain_operation(description: Description) -> Option<Value> {
     let (summary, media_type, schema) = match description {
         Description::Hidden | Description::Documents => return None,

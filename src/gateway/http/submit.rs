@@ -27,7 +27,7 @@ use crate::gateway::wire::json_request::{self, ReadError};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::runtime::sanitize;
 
-/// Header by which a client asks for HTTP errors: `x-flowrun-errors: http`.
+/// Header that selects HTTP error codes for failed requests: `x-flowrun-errors: http`.
 const ERRORS_HEADER: &str = "x-flowrun-errors";
 
 /// Query field with the same meaning, for clients that cannot set headers.
@@ -121,19 +121,20 @@ async fn submit(
     }
 }
 
-/// True if the client asks for an HTTP status of 4xx or 5xx when its request fails, by the header or the query. Clients of
-/// Jina expect 200, and an error in the body.
+/// True if the header or the query selects a status code of 4xx or 5xx for a failed request. Jina's clients expect 200,
+/// and an error in the body.
 fn wants_error_code(head: &Parts) -> bool {
-    let asks = |value: &[u8]| value.eq_ignore_ascii_case(b"http");
+    let is_http = |value: &[u8]| value.eq_ignore_ascii_case(b"http");
     let query = head.uri.query().unwrap_or_default();
-    head.headers.get(ERRORS_HEADER).is_some_and(|value| asks(value.as_bytes()))
+    head.headers.get(ERRORS_HEADER).is_some_and(|value| is_http(value.as_bytes()))
         || query
             .split('&')
             .filter_map(|field| field.strip_prefix(ERRORS_QUERY))
-            .any(|value| asks(value.as_bytes()))
+            .any(|value| is_http(value.as_bytes()))
 }
 
-/// Status code of a failed request: 422 if its documents or parameters are the cause.
+/// Error code of a failed request: 422 if its documents or parameters are the cause, 504 if its deadline passed, else
+/// 500.
 fn error_code(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Input | ErrorKind::Parameter => StatusCode::UNPROCESSABLE_ENTITY,
@@ -142,7 +143,7 @@ fn error_code(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// Response to a failed request, as an HTTP error.
+/// Response to a failed request as an HTTP error: 500, with the status as detail.
 pub(super) fn failed(failure: &RequestFailure) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, detail(&failure.status.description)).into_response()
 }

@@ -8,8 +8,11 @@ use crate::runtime::LatencyHistogram;
 /// Counters of requests.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct GatewayCounters {
+    /// Answered requests, including the failed ones.
     pub(super) answered: AtomicU64,
+    /// Requests that failed after admission.
     pub(super) failed: AtomicU64,
+    /// Requests that were rejected before they entered the flow.
     pub(super) rejected: AtomicU64,
     /// Times from arrival to reply.
     pub(super) latencies: LatencyHistogram,
@@ -23,7 +26,7 @@ impl GatewayCounters {
         self.latencies.record(took);
     }
 
-    /// Counts a request that was not admitted.
+    /// Counts a request that was rejected before it entered the flow.
     pub(in crate::gateway) fn rejected(&self) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }

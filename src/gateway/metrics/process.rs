@@ -1,5 +1,5 @@
-//! Resources of this process, under the names that Prometheus clients of every language use. Read from `/proc`; on systems
-//! without it there are no samples.
+//! Resources of this process, under the names that Prometheus clients of every language use. Read from `/proc`; on
+//! systems without it there are no samples.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use flowrun_sdk::guard;
 /// Maximum size of a file in `/proc` that is read, in bytes.
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
-/// Clock ticks per second in `/proc`: a constant of Linux's interface, whatever the kernel's own frequency.
+/// Clock ticks per second in `/proc` (`USER_HZ`): 100 on all common architectures, whatever the kernel's own frequency.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Resources of this process. A value that cannot be read is absent.
@@ -19,6 +19,7 @@ pub(super) struct ProcessStatistics {
     pub(super) resident_bytes: Option<f64>,
     pub(super) virtual_bytes: Option<f64>,
     pub(super) open_descriptors: Option<f64>,
+    /// Soft limit of open file descriptors; absent if there is none.
     pub(super) descriptors_max: Option<f64>,
     /// Start of the process in seconds since 1970.
     pub(super) start_seconds: Option<f64>,
@@ -48,7 +49,7 @@ fn open_descriptors() -> Option<f64> {
     u32::try_from(count).ok().map(f64::from)
 }
 
-/// Field of `/proc/self/stat` in seconds; fields are numbered from 1, as in proc(5).
+/// A field of `/proc/self/stat` that counts clock ticks, in seconds. Fields are numbered from 1, as in proc(5).
 fn ticks(stat: &str, field: usize) -> Option<f64> {
     // The second field is the name in parentheses, which may contain blanks.
     let (_, rest) = stat.rsplit_once(')')?;
@@ -56,7 +57,7 @@ fn ticks(stat: &str, field: usize) -> Option<f64> {
     Some(ticks / TICKS_PER_SECOND)
 }
 
-/// First number in the line that begins with `name`.
+/// The number that follows `name` in the line that begins with it; `None` if it is no number, such as `unlimited`.
 fn number_after(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()

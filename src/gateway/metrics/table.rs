@@ -1,4 +1,4 @@
-//! The table of metrics: name, kind, labels, help and value.
+//! The table of metrics: name, type, labels, help and value.
 
 use std::sync::atomic::Ordering;
 
@@ -25,6 +25,7 @@ pub struct Metric {
     pub labels: &'static str,
     /// Help text, one sentence.
     pub help: &'static str,
+    /// Computes the current samples.
     pub(super) samples: fn(&MetricSource<'_>) -> Vec<Sample>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct MetricSource<'a> {
     counts: RequestCounts,
     pods: Vec<PodStatistics>,
     latencies: LatencyBuckets,
-    /// Exported and dropped spans.
+    /// Exported and dropped spans of traces; zero without a trace collector.
     spans: (u64, u64),
     process: ProcessStatistics,
 }
@@ -82,7 +83,7 @@ fn size(count: usize) -> f64 {
     count as f64
 }
 
-/// Samples of a latency histogram with these labels.
+/// Samples of a latency histogram in seconds. `labels` are written as in Prometheus's text format, without braces.
 fn latency_histogram(labels: &str, latencies: &LatencyBuckets) -> Vec<Sample> {
     histogram(labels, &LATENCY_BOUNDS, &latencies.cumulative, latencies.sum.as_secs_f64())
 }
@@ -97,6 +98,7 @@ fn size_histograms(source: &MetricSource<'_>, sizes: fn(&PodStatistics) -> &Size
     pods.flat_map(samples).collect()
 }
 
+/// Samples of a histogram: `cumulative` has the count up to each of `bounds`, and the total count as its last element.
 fn histogram(labels: &str, bounds: &[impl ToString], cumulative: &[u64], sum: f64) -> Vec<Sample> {
     let bounds = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
     let comma = if labels.is_empty() { "" } else { "," };

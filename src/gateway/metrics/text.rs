@@ -26,7 +26,7 @@ pub(in crate::gateway) fn render(gateway: &Gateway, readings: &[ExecutorMetric])
         let name = format!("{EXECUTOR_PREFIX}{}", reading.name);
         let labels = format!("{{pod=\"{pod}\",shard=\"{shard}\"}}");
         let (_, samples) = by_name.entry((name, kind)).or_insert_with(|| (&reading.help, Vec::new()));
-        // Replicas and components of one shard are added up.
+        // Values of a shard's replicas, and of the executors that a pod combines, are added up.
         match samples.iter_mut().find(|(known, _)| *known == labels) {
             Some((_, value)) => *value += reading.value,
             None => samples.push((labels, reading.value)),

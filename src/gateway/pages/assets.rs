@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-/// Content security policy: scripts, styles and images from the gateway only; images also from the page itself.
+/// Content security policy: scripts, styles and images from the gateway only; images also as `blob:` and `data:` URLs.
 const POLICY: &str =
     "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'";
 

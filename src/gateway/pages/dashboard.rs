@@ -11,7 +11,7 @@ use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
 use crate::runtime::ExecutorMetric;
 
-/// `GET /flow.json`: the pods of the flow, and what a search page can offer.
+/// `GET /flow.json`: the pods of the flow, and the facts that the search page needs to offer inputs and show scores.
 pub(in crate::gateway) async fn flow(State(gateway): State<Arc<Gateway>>) -> Response {
     let pods = gateway.info.pods.iter().map(|pod| {
         json!({

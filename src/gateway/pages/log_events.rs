@@ -13,10 +13,10 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 
-/// Streams the recent lines and then new ones, until draining starts.
+/// Streams the recent lines of the log and then new ones, until draining starts. 404 if the gateway keeps no log.
 pub(in crate::gateway) async fn log_events(State(gateway): State<Arc<Gateway>>) -> Response {
     let Some(log) = &gateway.pages.log else {
-        return (StatusCode::NOT_FOUND, "this gateway has no log").into_response();
+        return (StatusCode::NOT_FOUND, "the gateway keeps no log").into_response();
     };
     let (recent, receiver) = log.subscribe();
     let following = stream::unfold(receiver, |mut receiver| async move {

@@ -1,4 +1,4 @@
-//! A log layer that keeps recent lines and broadcasts new ones, for the dashboard.
+//! A layer of `tracing` that keeps recent lines of the log and broadcasts new ones, for the dashboard.
 //!
 //! The lines are sent to browsers in [`log_events`](super::log_events).
 
@@ -21,7 +21,8 @@ use crate::runtime::{LogContext, log_context};
 /// Number of recent lines that a new reader gets, and of new lines buffered for a slow reader.
 const LINES: usize = 200;
 
-/// The layer. Clones share their lines.
+/// The layer. Clones share their lines. A line is a JSON object with time (milliseconds since 1970), level, message and
+/// fields.
 #[derive(Clone)]
 pub struct LogStream {
     recent: Arc<Mutex<VecDeque<Arc<str>>>>,
@@ -56,13 +57,13 @@ impl<S: Subscriber> Layer<S> for LogStream {
             recent.pop_front();
         }
         recent.push_back(Arc::clone(&line));
-        // Under the lock, so that a new reader neither misses a line nor gets one twice.
+        // Under the lock, so that a new reader neither misses a line nor gets one twice. Fails if there is no reader.
         let _ = self.lines.send(line);
     }
 }
 
 impl LogStream {
-    /// The recent lines, and a receiver of the following ones.
+    /// Returns the recent lines, the oldest first, and a receiver of the lines after them.
     pub(super) fn subscribe(&self) -> (VecDeque<Arc<str>>, broadcast::Receiver<Arc<str>>) {
         let recent = self.recent.lock();
         (recent.clone(), self.lines.subscribe())

@@ -3,8 +3,8 @@
 //! The pages are static files inside the program. They request data from the gateway only, which their content security
 //! policy enforces: the flow from `/flow.json` and `/dashboard.json`, searches through `/post` like any other client.
 //!
-//! With a token, the files themselves stay public, because they contain nothing about the flow. A page prompts
-//! for the token, keeps it in the browser tab, and sends it in a header.
+//! If the gateway has tokens, the files themselves stay public, because they contain nothing about the flow. A page
+//! prompts for a token, keeps it in the browser tab, and sends it in a header.
 
 pub(super) mod assets;
 pub(super) mod dashboard;

@@ -10,10 +10,10 @@ use crate::limits::SHOWN_BYTES_MAX;
 /// Header of a request whose results a page will show.
 pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 
-/// Maximum of remembered documents. A page shows at most 100 at a time.
+/// Maximum of remembered documents. The search page shows at most 60 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
-/// URIs of search results by document id. The oldest are evicted first.
+/// URIs of the search results that pages have shown, by document id. Bounded; the oldest are evicted first.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ShownDocuments {
     uris: HashMap<Arc<str>, String>,
@@ -23,7 +23,7 @@ pub(in crate::gateway) struct ShownDocuments {
 }
 
 impl ShownDocuments {
-    /// Remembers the matches of `documents`.
+    /// Remembers the matches of `documents` that have a URI.
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {
@@ -50,7 +50,7 @@ impl ShownDocuments {
         }
     }
 
-    /// URI of a remembered document.
+    /// URI of a remembered document; `None` for any other id.
     pub(super) fn uri(&self, id: &str) -> Option<String> {
         self.uris.get(id).cloned()
     }

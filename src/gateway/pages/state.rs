@@ -21,10 +21,13 @@ pub type MakeThumbnail = fn(&[u8], u32) -> Result<Vec<u8>, ExecutorError>;
 pub(in crate::gateway) struct PageState {
     /// Documents that pages have shown, the only ones with thumbnails.
     pub(in crate::gateway) shown: Mutex<ShownDocuments>,
+    /// Makes thumbnails; without it no document has one.
     pub(in crate::gateway) make_thumbnail: Option<MakeThumbnail>,
     /// Limits the thumbnails in progress.
     pub(super) thumbnails: Arc<Semaphore>,
+    /// The log that the dashboard shows; without it `/dashboard/log` answers 404.
     pub(in crate::gateway) log: Option<LogStream>,
+    /// Start of the gateway, for its uptime.
     pub(super) started: Instant,
     /// Set once a missing thumbnail has been logged.
     pub(super) has_logged_missing: AtomicBool,

@@ -1,7 +1,7 @@
 //! Thumbnails of search results.
 //!
-//! Only documents that a search has returned have thumbnails, and only files in directories that the flow declares are
-//! read; [`guard::read_uri`] enforces the second condition.
+//! Only documents that a page has shown have thumbnails ([`shown_documents`](super::shown_documents)), and only files
+//! in directories that the flow declares are read ([`guard::read_uri`]).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,5 @@
-//! Address and protocol of the trace collector: from the flow's keys (Jina's), or else from the environment variables of
-//! OpenTelemetry.
+//! Address and protocol of the trace collector: from the flow's keys (Jina's), or else from the environment variables
+//! of OpenTelemetry.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub struct Collector {
     pub(super) protocol: Protocol,
     /// Host and port.
     pub(super) authority: String,
-    /// Path of the HTTP endpoint.
+    /// Path of the endpoint for the protocol HTTP; gRPC has a fixed path.
     pub(super) path: String,
     /// Headers of every request, such as an API key. Never logged: see [`Collector::address`].
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,

@@ -1,4 +1,5 @@
-//! Sends one batch of spans, over gRPC or HTTP. Every batch has a connection of its own: there is at most one per second.
+//! Sends one batch of spans, over gRPC or HTTP. Every batch has a connection of its own, which costs little: a batch
+//! has hundreds of spans or those of a second.
 
 use std::fmt::Display;
 

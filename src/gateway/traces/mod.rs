@@ -73,12 +73,12 @@ impl TraceExporter {
         }
     }
 
-    /// Number of exported and of dropped spans.
+    /// Number of spans that the collector accepted, and of dropped spans, which include rejected ones.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.counts.sent.load(Ordering::Relaxed), self.counts.dropped.load(Ordering::Relaxed))
     }
 
-    /// Exports the queued spans, within [`TRACES_FLUSH_TIMEOUT`].
+    /// Exports the queued spans, within [`TRACES_FLUSH_TIMEOUT`], and ends the export. Later spans are dropped.
     pub(super) async fn close(&self) {
         self.queue.lock().take();
         let task = self.task.lock().take();
@@ -125,7 +125,8 @@ impl ExportTask {
     }
 }
 
-/// Completes a batch: up to [`SPANS_PER_BATCH`] spans, or those queued within [`SPANS_BATCH_WAIT`].
+/// Adds queued spans to a batch until it has at least [`SPANS_PER_BATCH`], but waits no longer than
+/// [`SPANS_BATCH_WAIT`].
 async fn collect_batch(mut batch: Vec<Span>, queue: &mut mpsc::Receiver<Vec<Span>>) -> Vec<Span> {
     let due = tokio::time::Instant::now() + SPANS_BATCH_WAIT;
     while batch.len() < SPANS_PER_BATCH {

@@ -14,7 +14,7 @@ use super::otlp::{
 use crate::gateway::call_metadata::TraceParent;
 use crate::runtime::ExecutorCall;
 
-/// A finished request.
+/// A finished request, to be exported as spans.
 pub(in crate::gateway) struct FinishedRequest<'a> {
     /// Id, without control characters.
     pub(in crate::gateway) id: &'a str,

@@ -59,7 +59,7 @@ impl FrameFormat {
             (Self::Json, Message::Text(text)) => Self::json(text.into()),
             (Self::Json, Message::Binary(bytes)) => Self::json(bytes),
             (Self::Bytes, Message::Text(_)) => {
-                Frame::Invalid("this connection has the subprotocol `bytes`, not text".to_owned())
+                Frame::Invalid("a text frame; the subprotocol `bytes` needs binary frames".to_owned())
             }
             (_, Message::Ping(_) | Message::Pong(_)) => Frame::Control,
             (_, Message::Close(_)) => Frame::End,
@@ -70,7 +70,7 @@ impl FrameFormat {
         if bytes.trim_ascii() == b"{}" { Frame::End } else { Frame::Request(bytes) }
     }
 
-    /// Decodes a request, whose frame `permit` holds the capacity for.
+    /// Decodes a request. `permit` holds the capacity for its frame.
     ///
     /// # Errors
     /// The rejection of a frame that is not a request, or of one in JSON that exceeds a bound.

@@ -1,6 +1,7 @@
 //! WebSocket: a stream of requests and replies, as protobuf messages or as JSON.
 //!
-//! The client marks the end of its input and waits for the gateway to close; the gateway closes after the last reply.
+//! The client marks the end of its input with a special message (see [`FrameFormat::classify`]) and waits for the
+//! gateway to close the connection; the gateway closes it after the last reply.
 
 mod frame;
 mod session;
@@ -79,8 +80,8 @@ pub(super) async fn dry_run(
     })
 }
 
-/// Sets the size limit of the messages of a WebSocket, and confirms the subprotocol only to browsers: they close the connection
-/// without a confirmation, while Jina's server never sends one.
+/// Sets the size limit of the messages of a WebSocket, and confirms the subprotocol only to browsers: they close the
+/// connection without a confirmation, while Jina's server never sends one.
 fn configured(upgrade: WebSocketUpgrade, headers: &HeaderMap, bytes_max: usize) -> WebSocketUpgrade {
     let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);
     if headers.contains_key(header::ORIGIN) { upgrade.protocols(["bytes", "json"]) } else { upgrade }

@@ -1,4 +1,4 @@
-//! One WebSocket connection as a [`Transport`].
+//! One WebSocket connection as the [`Transport`] of a session.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::gateway::service::Gateway;
 use crate::gateway::session::{Answer, InFlight, Received, Transport};
 use crate::limits::{CLOSE_TIMEOUT, ERROR_LINGER, REPLY_BYTES_MIN};
 
-/// Bytes of the reason in a close frame (RFC 6455: 125 with the code).
+/// Maximum size of the reason in a close frame, in bytes (RFC 6455: 125 with the code).
 const REASON_BYTES_MAX: usize = 123;
 
 /// A WebSocket connection.
@@ -28,13 +28,13 @@ pub(super) struct WebSocketSession {
     gateway: Arc<Gateway>,
     format: FrameFormat,
     metadata: Arc<CallMetadata>,
-    /// A request that is being decoded.
+    /// The received frame that is being decoded.
     decoding: Option<Decoding>,
     /// True if a reply with an error was sent.
     error_sent: bool,
 }
 
-/// Decoding of a frame, with the capacity that it holds.
+/// Decoding of a frame: the result is the request with the permit for its bytes.
 type Decoding = Pin<Box<dyn Future<Output = Result<(DecodedFrame, Arc<BytesPermit>), Rejection>> + Send>>;
 
 impl WebSocketSession {
@@ -48,7 +48,7 @@ impl WebSocketSession {
         Self { socket, gateway, format, metadata, decoding: None, error_sent: false }
     }
 
-    /// Starts to decode a frame.
+    /// Starts to decode a frame. `permit` holds the capacity for its bytes.
     fn decode(&self, frame: Bytes, permit: Arc<BytesPermit>) -> Decoding {
         let (format, metadata) = (self.format, Arc::clone(&self.metadata));
         let decoded = offload_large(frame.len(), move || {
@@ -58,7 +58,7 @@ impl WebSocketSession {
     }
 }
 
-/// A request that waits to be admitted.
+/// A decoded request that is not admitted yet.
 pub(super) struct FrameRequest {
     context: FrameContext,
     bytes: Arc<BytesPermit>,
@@ -80,7 +80,7 @@ pub(super) struct Close {
 }
 
 impl Close {
-    /// The end of a session whose input cannot be answered.
+    /// The end of a session with a message that cannot be decoded, or exceeds a bound.
     fn rejected(rejection: &Rejection) -> Self {
         let code = match rejection {
             Rejection::TooLarge(_) => close_code::SIZE,

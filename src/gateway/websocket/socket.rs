@@ -1,7 +1,7 @@
 //! A WebSocket whose input and output are bounded in bytes and time.
 //!
-//! An unfinished message is counted and timed by the [`ConnectionMeter`]. The WebSocket library answers a ping by itself and
-//! buffers the pong; nothing more is read until the client has taken it.
+//! An unfinished message is counted and timed by the [`ConnectionMeter`]. The WebSocket library answers a ping by
+//! itself and buffers the pong; nothing more is read until the client has taken it.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Socket {
         Incoming::Message(message, Arc::new(permit.unwrap_or_else(|| self.capacity.permit())))
     }
 
-    /// Never ready: the client is not read from for now.
+    /// Never ready: nothing is read from the client for now, and the time limit of its unfinished message restarts.
     pub(super) async fn pause(&mut self) -> ! {
         self.meter.resume_reading();
         std::future::pending().await

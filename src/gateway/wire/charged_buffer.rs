@@ -5,7 +5,8 @@ use std::io;
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::limits::REPLY_BYTES_MIN;
 
-/// Capacity up to which a buffer doubles. Larger ones grow by a quarter: less copying costs more memory.
+/// Capacity in bytes up to which a buffer doubles. Larger ones grow by a quarter, which copies more and takes less
+/// memory.
 const DOUBLED_BYTES_MAX: usize = 1 << 20;
 
 /// A growing buffer. Its first [`REPLY_BYTES_MIN`] bytes are those that every reply is charged for.

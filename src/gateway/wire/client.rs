@@ -1,4 +1,5 @@
-//! The client side of the wire format: encodes requests and decodes replies, in docarray's first schema.
+//! The client side of the wire format, for `flowrun client` and `flowrun bench`: encodes requests in docarray's first
+//! schema, and decodes their replies.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use flowrun_wire::{Reply, ReplyFailure, Schema};
 use super::request::PARAMETER_TIMEOUT;
 use crate::runtime::{DocumentFailure, Request, RequestError, Response};
 
-/// Encodes a request to all executors. The deadline is sent as the seconds left until then.
+/// Encodes a request to all executors. The parameter [`PARAMETER_TIMEOUT`] contains the seconds that are left until its
+/// deadline.
 pub(crate) fn encode_request(id: String, request: &Request) -> DataRequestProto {
     let mut parameters = Cow::Borrowed(&request.parameters);
     if let Some(deadline) = request.deadline {

@@ -9,11 +9,11 @@ use crate::gateway::request::Rejection;
 use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::topology::format_bytes;
 
-/// Part of the free bytes of a message that is left for its rejection, which may be made when the budget is used up.
+/// Part of [`DECODED_BYTES_FREE`] that is kept for a rejection, which is made when the rest of the budget is used up.
 const REJECTION_BYTES: usize = 1 << 10;
 
-/// The budget for decoding a message of `bytes`. `permit` holds the capacity for the message, and grows with the memory
-/// that is taken.
+/// The budget for decoding a message of `bytes` bytes. `permit` holds the capacity for the message, and grows by the
+/// memory that is taken from the budget.
 pub(in crate::gateway) fn decode_budget(bytes: usize, permit: &BytesPermit) -> DecodeBudget<'_> {
     let held = permit.bytes();
     let free = DECODED_BYTES_FREE - REJECTION_BYTES;
@@ -22,7 +22,7 @@ pub(in crate::gateway) fn decode_budget(bytes: usize, permit: &BytesPermit) -> D
         .with_reservation(move |decoded| permit.try_grow_to(held + decoded).is_ok())
 }
 
-/// Rejection of a message that cannot be decoded, or not within its budget.
+/// Rejection of a message that is malformed or exceeds its budget.
 pub(in crate::gateway) fn decode_rejection(error: &WireError) -> Rejection {
     match error {
         WireError::Budget(error) => budget_rejection(*error),

@@ -35,22 +35,25 @@ const REQUEST_KEYS: [&str; 10] = [
     "__timeout__",
 ];
 
-/// Depth up to which documents are counted.
+/// Depth of nested fields up to which documents are counted.
 const DEPTH_MAX: usize = 64;
 
-/// A target with the stated bound on the memory of a decoded message. `documents` counts those of an input, or more.
+/// A fuzzing target with the stated bound on the memory of a decoded message. `documents` returns an upper bound of the
+/// number of documents in an input.
 fn target(name: &'static str, documents: fn(&[u8]) -> usize) -> Target {
     Target::new(name)
         .memory(DECODED_RATIO_MAX, DECODED_BYTES_FREE)
         .memory_per_part(DECODED_DOCUMENT_BYTES, documents)
 }
 
-/// Upper bound of the documents in a protobuf message: the fields that may be one, at all levels.
+/// Upper bound of the number of documents in a protobuf message: its fields that may be documents, down to `depth`
+/// levels.
 fn messages(message: &[u8], depth: usize) -> usize {
     let fields = FieldReader::new(message).map_while(Result::ok);
     let nested = fields.filter_map(|field| match field {
         (number, Field::Bytes(content)) if depth > 0 => {
-            // Lists, chunks and matches; and documents, lists of them and values of docarray's second schema.
+            // Field numbers: 1 for documents of a list, 14 for chunks, 15 for matches, and in docarray's second schema 7
+            // for a document as a value.
             let is_document = matches!(number, 1 | 7 | 14 | 15);
             Some(usize::from(is_document) + messages(content, depth - 1))
         }
@@ -59,7 +62,7 @@ fn messages(message: &[u8], depth: usize) -> usize {
     nested.sum()
 }
 
-/// Upper bound of the documents in a JSON text: its objects.
+/// Upper bound of the number of documents in a JSON text: its objects.
 fn objects(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'{').count()
 }
@@ -68,7 +71,7 @@ fn metadata() -> CallMetadata {
     CallMetadata::new(&HeaderMap::new(), &Extensions::new())
 }
 
-/// Reads all documents of a request.
+/// Reads all documents of a request, and describes the outcome.
 fn read(request: Result<GatewayRequest, Rejection>) -> String {
     match request {
         Ok(request) => format!("{:?} {}", request.schema, count(&request.documents)),
@@ -80,7 +83,7 @@ fn count(documents: &Documents) -> usize {
     documents.iter().map(|document| 1 + count(&document.chunks) + count(&document.matches)).sum()
 }
 
-/// A request with a document in each schema.
+/// The same request in each of docarray's schemas.
 fn requests() -> Vec<Vec<u8>> {
     let mut document =
         Document::new("a").with_text("some words").with_tag("n", 1).with_embedding(vec![0.5, 1.0]);

@@ -1,8 +1,8 @@
 //! Documents as JSON, over HTTP and WebSocket.
 //!
-//! The form of a request's documents is inferred, and its reply has the same. Fields that flowrun's documents do not have
-//! are preserved by [`ExtraFields`]. Documents of docarray's second schema are read like those that arrive over gRPC: see
-//! [`schema2`](super::schema2).
+//! The form of a request's documents is inferred ([`DocumentForm`]), and its reply has the same. Fields that flowrun's
+//! documents do not have are kept as tags, and [`ExtraFields`] records how to write them again. Documents of docarray's
+//! second schema are read like those that arrive over gRPC: see [`schema2`](super::schema2).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::schema2;
 
-/// Keys of docarray's first schema.
+/// Keys of documents in docarray's first schema.
 const KEYS: [&str; 19] = [
     "id",
     "parent_id",
@@ -43,12 +43,12 @@ const CAMEL_KEYS: [&str; 2] = ["parentId", "mimeType"];
 /// Form of documents in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) enum DocumentForm {
-    /// The keys of fields that are set, as in requests written by hand. Bytes are in base64.
+    /// Only the keys of fields that are set, as in requests written by hand. Bytes are in base64.
     #[default]
     SetKeys,
     /// All keys of docarray's first schema, null for a field that is not set. Bytes are in base64.
     AllKeys,
-    /// docarray's second schema: the fields of a class. Bytes are text, scores are numbers.
+    /// docarray's second schema: the fields of a class that the user defines. Bytes are text, scores are numbers.
     Schema2,
 }
 
@@ -70,7 +70,7 @@ impl DocumentForm {
     }
 }
 
-/// Reads a document of that form.
+/// Reads a document of the form `form`.
 ///
 /// # Errors
 /// When a field has the wrong type or is nested too deeply.
@@ -143,7 +143,7 @@ pub(in crate::gateway) struct JsonDocument<'a> {
 }
 
 impl<'a> JsonDocument<'a> {
-    /// Serialises `document` in that form.
+    /// Serialises `document` in the form `form`.
     pub(in crate::gateway) fn new(document: &'a Document, form: DocumentForm) -> Self {
         Self { document, form }
     }

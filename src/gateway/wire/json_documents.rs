@@ -1,8 +1,8 @@
 //! Reads the documents of a JSON request one after the other, each from its own values.
 //!
-//! Only one document at a time exists as JSON values, without its arrays and without the documents in it, which are read
-//! directly (see [`json_fields`](super::json_fields)). A document of the second schema may have values of any type in
-//! fields with these names; a request with such a document is read once more, by way of values alone.
+//! Only one document at a time exists as JSON values, without its arrays and without the documents in it, which are
+//! read directly (see [`json_fields`](super::json_fields)). A document of the second schema may have values of any type
+//! in fields with these names; a request with such a document is read once more, by way of values alone.
 
 use std::fmt;
 
@@ -22,8 +22,9 @@ const LIST_BYTES: usize = 256;
 #[derive(Clone, Copy)]
 pub(super) struct ReadDocument<'c> {
     pub(super) context: &'c ReadContext<'c>,
+    /// Form of the document in JSON.
     pub(super) form: DocumentForm,
-    /// True to read every field as a value.
+    /// True to read every field as a JSON value first.
     pub(super) by_values: bool,
     is_nested: bool,
 }
@@ -34,6 +35,7 @@ impl<'c> ReadDocument<'c> {
         Self { context, form, by_values, is_nested: false }
     }
 
+    /// Reader of the documents inside this one.
     pub(super) fn nested(self) -> Self {
         Self { is_nested: true, ..self }
     }

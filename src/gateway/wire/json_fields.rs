@@ -1,5 +1,5 @@
-//! Fields of documents that are read from JSON directly, because a value for each of their parts would occupy many times
-//! their memory: arrays of numbers, and lists of documents.
+//! Fields of documents that are read from JSON directly: arrays of numbers, and lists of documents. A JSON value for
+//! each of their parts would occupy many times their memory.
 
 use std::fmt;
 
@@ -10,13 +10,15 @@ use serde_json::Value;
 use super::json_documents::ReadDocument;
 use super::json_value::{Failure, GrowingList, ReadContext, ReadValue};
 
-/// A field that was read directly, or a value of another type.
+/// A field that was read.
 pub(super) enum Field<T> {
+    /// A list that was read directly.
     Direct(T),
+    /// Any other value, and an empty list.
     Value(Value),
 }
 
-/// Reads a list that is not empty directly, and everything else as a value.
+/// Reader of a list that is not empty. [`ReadField`] reads everything else as a JSON value.
 pub(super) trait ReadList: Copy {
     type List;
 
@@ -26,7 +28,7 @@ pub(super) trait ReadList: Copy {
     fn read_list<'de, A: SeqAccess<'de>>(self, items: A) -> Result<Option<Self::List>, A::Error>;
 }
 
-/// Seed of a [`ReadList`].
+/// Reads a field by a [`ReadList`].
 pub(super) struct ReadField<R>(pub(super) R);
 
 impl<'de, R: ReadList> DeserializeSeed<'de> for ReadField<R> {
@@ -115,15 +117,17 @@ impl ReadList for ReadTensor<'_> {
 }
 
 impl ReadTensor<'_> {
+    /// Ends reading because of a field that is no rectangular array of numbers. It is an error in a document of the
+    /// first schema; one of the second is read again by values.
     fn irregular<E: Error>(&self) -> E {
-        // A document of the second schema may have any value in a field of this name.
+        // The error of any value that is no array.
         let error = Document::default().set_json_field(self.name, &Value::Bool(true)).err();
         let error = error.filter(|_| !self.document.is_schema2());
         self.document.context.fail(error.map_or(Failure::Irregular, Failure::Document))
     }
 }
 
-/// Axes beyond which no array is accepted, as in numpy. Bounds the recursion.
+/// Maximum number of axes of an array: that of numpy before its version 2. It bounds the recursion.
 const AXES_MAX: usize = 32;
 
 /// An array that is being read.
@@ -136,12 +140,14 @@ struct Array<'c> {
     elements: GrowingList<'c, f32>,
 }
 
+/// Reads the element of an array at a depth: a number or a list. The depth of the array itself is 0.
 struct Level<'t, 'c> {
     array: &'t mut Array<'c>,
     depth: usize,
 }
 
 impl Level<'_, '_> {
+    /// Adds a number. `None`, or a number at another depth than the first one, ends reading.
     fn push<E: Error>(self, number: Option<f32>) -> Result<(), E> {
         let Self { array, depth } = self;
         match number {
@@ -214,7 +220,7 @@ impl<'de> Visitor<'de> for Level<'_, '_> {
     }
 }
 
-/// Reads the documents inside a document.
+/// Reads the chunks or matches of a document.
 #[derive(Clone, Copy)]
 pub(super) struct ReadNested<'c>(pub(super) ReadDocument<'c>);
 

@@ -1,7 +1,9 @@
-//! Reads a JSON request except its documents: names, parameters, and the shape of the documents.
+//! Reads the head of a JSON request, which is everything except its documents: id, endpoint, target, parameters, and
+//! the shape of the documents.
 //!
 //! Form and schema of documents follow from the header, which may come after them. So a request is read twice: first
-//! everything else, while documents are skipped without being built, then the documents.
+//! its head, while documents are skipped without being built, then the documents
+//! ([`json_documents`](super::json_documents)).
 
 use std::fmt;
 
@@ -10,17 +12,18 @@ use serde_json::{Map, Value};
 
 use super::json_value::{ReadContext, ReadValue};
 
-/// Names of a request, in the spellings that are accepted.
+/// Keys of the id, the endpoint and the target of a request, in the spellings that are accepted.
 const NAMES: [&str; 6] =
     ["request_id", "requestId", "exec_endpoint", "execEndpoint", "target_executor", "targetExecutor"];
 
-/// Everything but the documents.
+/// The head of a request: everything except its documents.
 #[derive(Default)]
 pub(super) struct Head {
-    /// The [`NAMES`] and the parameters in the request itself.
+    /// Values of the [`NAMES`], and of `parameters`, in the request itself.
     pub(super) own: Map<String, Value>,
-    /// The [`NAMES`] in its header.
+    /// Values of the [`NAMES`] in the header of the request, which the key `header` contains.
     pub(super) header: Map<String, Value>,
+    /// Shape of the documents, which the key `data` contains.
     pub(super) data: Data,
 }
 
@@ -36,16 +39,17 @@ pub(super) enum Data {
     Docs(First),
     /// An object that is a document, with this id.
     Single(First, Option<String>),
-    /// Something else.
+    /// Any other value.
     Invalid,
 }
 
-/// The first document of a list.
+/// Facts about the first document of a request, from which the form of all is inferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct First {
     /// False if the list is empty.
     pub(super) exists: bool,
-    /// True if it has a key that clients of the first schema always send, and requests written by hand do not have.
+    /// True if it has the key `granularity`, which clients of docarray's first schema always send, and requests written
+    /// by hand do not have.
     pub(super) has_all_keys: bool,
 }
 
@@ -63,14 +67,14 @@ struct ReadData<'c>(&'c ReadContext<'c>);
 /// Reads the shape of the list `docs`.
 struct ReadDocs;
 
-/// Reads the shape of one document.
+/// Reads the facts about a first document.
 pub(super) struct ReadFirst;
 
-/// A name that is compared without being copied.
+/// Reads a key and compares it with names, without copying it.
 struct NameIn<'n>(&'n [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for NameIn<'_> {
-    /// The name, if it is one of those.
+    /// The one of the names that the key equals; `None` for any other key.
     type Value = Option<&'static str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -90,7 +94,7 @@ impl Visitor<'_> for NameIn<'_> {
     }
 }
 
-/// Implements a seed whose visitor reads objects, lists or both, and has a default for all other values.
+/// Implements a seed whose visitor reads objects, lists or both, and results in `other` for all other values.
 macro_rules! seed {
     ($seed:ty => $value:ty, other: $other:expr, $($visit:item)+) => {
         impl<'de> DeserializeSeed<'de> for $seed {
@@ -274,8 +278,10 @@ seed! {
     }
 }
 
-/// Reads the part of a request that is under one of several names, one level after the other, and skips the rest.
+/// Reads the part of a request at a path of keys with `reader`, and skips the rest. The result is `None` if there is no
+/// such part.
 pub(super) struct ReadUnder<'n, S> {
+    /// Keys that lead to the part, the outermost first.
     pub(super) names: &'n [&'static str],
     pub(super) reader: S,
 }

@@ -18,10 +18,11 @@ use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::partial_failure::failed_documents;
 use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection, RouteEntry};
 
-/// A request, with the context of its reply.
+/// A request that was read from JSON, with the context of its reply.
 pub(in crate::gateway) struct JsonMessage {
     request: GatewayRequest,
     form: DocumentForm,
+    /// True if `jina.Client` sent the request without documents, so that its form is unknown.
     form_unknown: bool,
     /// Documents as sent, for the reply to a failed request.
     documents: Documents,
@@ -50,7 +51,8 @@ pub(in crate::gateway) struct ReplyContext {
 }
 
 impl JsonMessage {
-    /// A request with documents of that form; `form_unknown` if `jina.Client` sent it without documents.
+    /// A request with documents of the form `form`; `form_unknown` is true if `jina.Client` sent it without documents.
+    /// `parameters_bytes` is the memory of the parameters in the request and in the context of its reply.
     pub(super) fn new(
         request: GatewayRequest,
         form: DocumentForm,
@@ -60,7 +62,7 @@ impl JsonMessage {
         Self { documents: request.documents.clone(), request, form, form_unknown, parameters_bytes }
     }
 
-    /// Bytes of memory that it occupies.
+    /// Bytes of memory that the documents and the parameters occupy.
     pub(super) fn memory_bytes(&self) -> usize {
         self.documents.memory_bytes() + self.parameters_bytes
     }
@@ -81,7 +83,8 @@ impl JsonMessage {
 }
 
 impl ReplyContext {
-    /// Sets the form of the reply to a request of `jina.Client` without documents by the likely schema of the client.
+    /// Sets the form of the reply to a request of `jina.Client` without documents. `schema` is the inferred schema of
+    /// the client ([`client_schema`](crate::gateway::client_schema)).
     pub(in crate::gateway) fn with_schema(self, schema: Schema) -> Self {
         let form = match schema {
             Schema::V2 if self.form_unknown => DocumentForm::Schema2,
@@ -90,7 +93,7 @@ impl ReplyContext {
         Self { form, ..self }
     }
 
-    /// True if the client expects a failed request as an HTTP error.
+    /// True if the client expects an HTTP error for a failed request, as clients of docarray's second schema do.
     pub(in crate::gateway) fn fails_as_http_error(&self) -> bool {
         self.form == DocumentForm::Schema2
     }
@@ -103,7 +106,7 @@ impl ReplyContext {
     /// Encodes the reply to an admitted request. It is charged to `bytes` as it grows.
     ///
     /// # Errors
-    /// [`Rejection::Unanswered`] without capacity.
+    /// [`Rejection::Unanswered`] if the gateway has no capacity for the reply.
     pub(in crate::gateway) fn reply(
         &mut self,
         response: &GatewayResponse,
@@ -131,7 +134,8 @@ impl ReplyContext {
         }
     }
 
-    /// Encodes the reply to a rejected request.
+    /// Encodes the reply to a rejected request. `status` is the rejection in JSON. The reply is not charged to a
+    /// permit.
     pub(in crate::gateway) fn rejected_reply(&self, status: Value, spelling: Spelling) -> Vec<u8> {
         let mut reply = Vec::new();
         // Writing to memory does not fail.

@@ -21,7 +21,7 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::{ID_BYTES, new_id, with_ids};
 use crate::gateway::request::{GatewayRequest, Rejection};
 
-/// Error of an invalid request, in FastAPI's form.
+/// Error of an invalid request, in the form of FastAPI, the framework of Jina's HTTP gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::gateway) struct ValidationError {
     #[serde(rename = "type")]
@@ -57,8 +57,9 @@ impl ReadError {
     }
 }
 
-/// Reads a request from the body `bytes`, which `permit` holds the capacity for; afterwards it holds that for the
-/// request. The endpoint of the path overrides that of the body; the request id of the body overrides that of the headers.
+/// Reads a request from the body `bytes`. `permit` holds the capacity for the body, and afterwards that for the
+/// request. `endpoint` is that of the path, if the path names one; it overrides that of the body. The request id of the
+/// body overrides that of the headers (`metadata`).
 ///
 /// # Errors
 /// When the body is not JSON, a field has the wrong type, or a bound is exceeded.
@@ -127,7 +128,8 @@ fn read_within(
     Ok(JsonMessage::new(request, form, client && !first.exists, parameters_bytes))
 }
 
-/// Reads a body that is one document, and infers its form. One without every key of the first schema has the second.
+/// Reads a body that is one document, and infers its form. A document without the keys that clients of docarray's first
+/// schema always send counts as one of the second.
 ///
 /// # Errors
 /// When the body is not JSON or no document, or a bound is exceeded.
@@ -147,8 +149,9 @@ fn is_client(header: &Map<String, Value>) -> bool {
     ["request_id", "exec_endpoint"].iter().all(|key| header.get(*key).is_some_and(Value::is_string))
 }
 
-/// Infers the form of documents, and thereby of the reply: no field of a request names its schema. The documents
-/// of `jina.Client` have every key with the first schema, and those of their class with the second.
+/// Infers the form of documents, and thereby of the reply, because no field of a request names its schema. The
+/// documents of `jina.Client` have every key of docarray's first schema, or in the second schema the keys of their
+/// class.
 fn infer_form(client: bool, first: First) -> DocumentForm {
     match first {
         First { has_all_keys: true, .. } => DocumentForm::AllKeys,
@@ -190,7 +193,8 @@ fn read_documents(
     Ok(with_ids(documents.into()))
 }
 
-/// Reads documents directly, or else, if one of them needs it, by way of values.
+/// Calls `read(false)`, which reads documents directly. If one of them cannot be read like that, frees their memory and
+/// calls `read(true)`, which reads all fields as JSON values first (see [`json_documents`](super::json_documents)).
 fn directly_or_by_values<T>(
     budget: &DecodeBudget<'_>,
     read: impl Fn(bool) -> Result<T, Stop>,
@@ -207,7 +211,9 @@ fn directly_or_by_values<T>(
 
 /// Reason why reading stopped.
 enum Stop {
+    /// The body is not JSON, or has another structure than expected.
     Syntax(serde_json::Error),
+    /// The JSON is valid, but not the request.
     Failure(Failure),
 }
 

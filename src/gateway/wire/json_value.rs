@@ -35,18 +35,21 @@ impl<'a> ReadContext<'a> {
         Self { budget, failure: RefCell::default() }
     }
 
-    /// Takes memory.
+    /// Takes `bytes` of memory from the budget.
+    ///
+    /// # Errors
+    /// [`Failure::Budget`], recorded as by [`fail`](Self::fail).
     pub(super) fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
         self.budget.take(bytes).map_err(|error| self.fail(Failure::Budget(error)))
     }
 
-    /// Records why reading ends.
+    /// Records why reading ends. Returns an error that ends the deserializer.
     pub(super) fn fail<E: Error>(&self, failure: Failure) -> E {
         self.failure.replace(Some(failure));
         E::custom("the request is not read further")
     }
 
-    /// The recorded reason; `None` if the syntax is invalid.
+    /// Takes the recorded reason; `None` if there is none, because the syntax is invalid.
     pub(super) fn take_failure(&self) -> Option<Failure> {
         self.failure.take()
     }
@@ -79,7 +82,7 @@ impl<'c, T> GrowingList<'c, T> {
         Ok(())
     }
 
-    /// The list in the memory that it needs.
+    /// The list, shrunk to the memory that it needs.
     pub(super) fn finish<E: Error>(mut self) -> Result<Vec<T>, E> {
         let before = self.items.capacity();
         if self.items.len() < before {

@@ -1,7 +1,7 @@
 //! Messages between clients and the gateway, as protobuf and as JSON.
 //!
-//! A request has documents in docarray's first or second schema without naming it: [`Schema`](flowrun_wire::Schema)
-//! infers it. A reply has the schema of its request.
+//! The documents of a request have docarray's first schema (versions before 0.30) or its second. The request does not
+//! name it, so [`Schema`](flowrun_wire::Schema) infers it. A reply has the schema of its request.
 
 #[cfg(test)]
 mod bounds;

@@ -12,8 +12,8 @@ use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::partial_failure::failed_documents;
 use crate::gateway::request::{GatewayResponse, Rejection, RouteEntry};
 
-/// Reply to an admitted request. Its encoded documents are charged to `bytes` first, where those of the response are; without
-/// capacity it is a rejection.
+/// Reply to an admitted request. `bytes`, which holds the capacity for the documents of the response, first grows by
+/// that for the encoded documents. Without capacity, the reply is [`Rejection::Unanswered`].
 pub(in crate::gateway) fn data_reply(
     envelope: Envelope,
     response: GatewayResponse,

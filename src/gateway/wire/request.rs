@@ -153,7 +153,7 @@ pub(in crate::gateway) fn joined_request(
     (envelope, request)
 }
 
-/// Timeout among the parameters.
+/// Timeout among the parameters of a request ([`PARAMETER_TIMEOUT`]); `None` if it is absent or invalid.
 pub(super) fn timeout_parameter(parameters: &RequestParameters) -> Option<Duration> {
     let seconds = parameters.get(PARAMETER_TIMEOUT)?.as_f64()?;
     Duration::try_from_secs_f64(seconds).ok()

@@ -1,8 +1,8 @@
-//! Documents of docarray's second schema as JSON: objects with the fields of the user's class.
+//! Documents of docarray's second schema as JSON: objects with the fields of a document class that the user defines.
 //!
 //! Fields become those of flowrun's documents under the same conditions as over gRPC
-//! (`flowrun_wire::decode_documents`), so that an executor gets the same document over every protocol. Bytes are text and
-//! scores are numbers, as docarray writes them.
+//! (`flowrun_wire::decode_documents`), so that an executor gets the same document over every protocol. Bytes are text
+//! and scores are numbers, as docarray writes them.
 
 use std::sync::Arc;
 
@@ -40,7 +40,11 @@ pub(super) fn read_document(value: &Value) -> Result<Document, JsonError> {
     Ok(document)
 }
 
-/// Sets the field `name`; `false` if documents have no such field, or `value` does not fit it.
+/// Sets the field `name`; `false` if documents have no such field, `value` does not fit it, or the field is set already
+/// (`uri` and `url` are the same field).
+///
+/// # Errors
+/// When a chunk or a match has an unknown field that is nested too deeply.
 fn set_field(document: &mut Document, name: &str, value: &Value) -> Result<bool, JsonError> {
     match (name, value) {
         ("text", Value::String(text)) => document.text = Some(text.as_str().into()),
@@ -90,7 +94,8 @@ fn scores(entries: &Map<String, Value>) -> Option<indexmap::IndexMap<String, Nam
     if entries.is_empty() { None } else { entries.iter().map(score).collect() }
 }
 
-/// Removes the fields of a document that the second schema writes in another way, and returns them as it writes them.
+/// Removes the fields of a document that the second schema writes in another way: its blob, its scores, and a URI that
+/// was sent as `url`. Returns them as that schema writes them. `fields` is the document's record of extra fields.
 pub(super) fn take_differing_fields(
     document: &mut Document,
     fields: Option<&ExtraFields>,

@@ -16,7 +16,7 @@ function draw(name, attributes, text) {
   return created;
 }
 
-/** The state before, and its time; null until there are two to compare. */
+/** The state that was shown last and its time, to compute rates; null before the first. */
 let previous = null;
 
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });

@@ -36,7 +36,7 @@ function fields(model) {
   return element("div", { className: "scroll", tabIndex: 0 }, element("table", { className: "fields" }, element("tbody", {}, ...rows)));
 }
 
-/** Schema of a JSON body, if it is description. */
+/** Schema of a JSON body; undefined if there is none. */
 const modelOf = (content) => content?.["application/json"]?.schema;
 
 /** Creates the form that tries an operation. */

@@ -23,7 +23,7 @@ function imageUrl(match) {
   return match.uri && !isText ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
 }
 
-/** The first score of a match, in the words of its order, and its name. */
+/** The first score of a match, as a distance or a score according to its order, with its name as the title; null without scores. */
 function scoreOf(match) {
   const [name, score] = Object.entries(match.scores ?? {})[0] ?? [];
   if (name === undefined) return null;
@@ -32,13 +32,14 @@ function scoreOf(match) {
   return { text: `${word} ${(score.value ?? 0).toFixed(2)}`, title: [name, meaning].filter(Boolean).join(": ") };
 }
 
-/** A document that finds documents like `match`: the content that the flow reads. */
+/** The query document for “More like this”: the content of a match that the flow reads. */
 function queryLike({ uri, blob, mime_type, text }) {
   if (text && flow.needed_content !== "picture") return { text };
   if (blob) return { blob, mime_type };
   return uri ? { uri } : { text: text ?? "" };
 }
 
+/** Number of the latest search. Replies to earlier ones are discarded. */
 let latest = 0;
 
 /** Repeats the last search, with another number of results. */
@@ -131,7 +132,7 @@ function tile(match, position) {
   return element("li", {}, picture, about);
 }
 
-/** Shows a result in full: its text or picture, and where it is from. */
+/** Shows a result in full: its text or picture, and its URI or id. */
 function showWhole(match, url) {
   const content = whole.firstElementChild;
   content.replaceChildren(element("p", { className: "faint", textContent: match.uri?.startsWith("data:") ? match.id : match.uri || match.id }));
@@ -164,7 +165,7 @@ async function searchFile(blob) {
   search(queryDocument, [preview, element("span", { textContent: blob.name ?? "pasted image" })]);
 }
 
-/** Searches with a text. The address of the page names it, so that a link or the Back button repeats the search. */
+/** Searches with a text. A new one is added to the address of the page, so that a link or the Back button repeats the search. */
 function searchText(query, isNew) {
   text.value = query;
   if (isNew) history.pushState(null, "", `/?q=${encodeURIComponent(query)}`);
@@ -213,7 +214,7 @@ function searchLinked() {
 }
 addEventListener("popstate", searchLinked);
 
-/** Offers the content that the flow reads. */
+/** Shows the name and pods of the flow, and offers only the kinds of input that it reads. */
 function showFlow(described) {
   flow = described;
   document.title = `${flow.name} – search`;
@@ -229,7 +230,7 @@ function showFlow(described) {
   }
 }
 
-/** Shows how many documents there are to be found, before the first search. */
+/** Shows the number of stored documents, before the first search. */
 async function showCount() {
   if (!flow.counts || latest) return;
   const response = await request("/post", {

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::Message;
 
-/// Text of a value, and an upper bound of the documents in it.
+/// Text of a value, and an upper bound of the number of documents in it.
 type Part = (String, usize);
 
-/// A list of a repeated item, mostly short, sometimes of 100 kB.
+/// A list that repeats one item: mostly short, sometimes of 100 kB.
 fn list(item: impl Strategy<Value = Part>) -> impl Strategy<Value = Part> {
     let count = prop_oneof![3 => 0..3_usize, 1 => 0..200_usize, 1 => Just(usize::MAX)];
     (item, count).prop_map(|((item, documents), count)| {
@@ -17,7 +17,7 @@ fn list(item: impl Strategy<Value = Part>) -> impl Strategy<Value = Part> {
     })
 }
 
-/// An object with a value under a number of short names.
+/// An object that repeats one value under short names.
 fn object(value: impl Strategy<Value = Part>) -> impl Strategy<Value = Part> {
     (value, prop_oneof![4 => 0..4_usize, 1 => 0..5_000_usize]).prop_map(|((value, documents), count)| {
         let count = count.min(1 + 100_000 / (value.len() + 6));

@@ -1,7 +1,8 @@
-//! The bound on the memory of decoded messages, for generated messages of every type.
+//! Tests of the bound on the memory of decoded messages, with generated messages of every type.
 //!
-//! The generators know the structure of messages and repeat every part, because small parts that are repeated occupy the
-//! most memory in relation to their encoding. With `FLOWRUN_FUZZ_SECONDS` each type is tested for that many seconds.
+//! The generators know the structure of messages and repeat every part, because small parts that are repeated occupy
+//! the most memory in relation to their encoding. Each type is tested with 200 messages, or for as long as the
+//! environment variable `FLOWRUN_FUZZ_SECONDS` demands.
 
 mod json;
 mod protobuf;
@@ -22,14 +23,15 @@ use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::request::GatewayRequest;
 use crate::limits::{DECODED_BYTES_FREE, DECODED_DOCUMENT_BYTES, DECODED_RATIO_MAX, REQUEST_DOCUMENTS_MAX};
 
-/// Memory that a message may occupy while it is decoded and when an executor reads it.
+/// Bytes of memory that a message of `message` bytes with `documents` documents may occupy, while it is decoded and
+/// when an executor reads it.
 fn bound(message: usize, documents: usize) -> usize {
     DECODED_RATIO_MAX * message
         + DECODED_BYTES_FREE
         + DECODED_DOCUMENT_BYTES * documents.min(REQUEST_DOCUMENTS_MAX)
 }
 
-/// A generated message, and an upper bound of the documents in it at all levels.
+/// A generated message, and an upper bound of the number of documents in it at all levels.
 #[derive(Clone)]
 struct Message {
     bytes: Vec<u8>,
@@ -57,7 +59,7 @@ fn check(message: &Message, decode: impl FnOnce(Bytes) -> Option<GatewayRequest>
     assert!(peak <= bound, "{message:?} occupies {peak} bytes, more than {bound}; accepted: {accepted}");
 }
 
-/// Checks generated messages: some hundred, or as many as `FLOWRUN_FUZZ_SECONDS` allows.
+/// Checks generated messages: 200, repeatedly until `FLOWRUN_FUZZ_SECONDS` have passed.
 fn check_all(messages: impl Strategy<Value = Message>, decode: impl Fn(Bytes) -> Option<GatewayRequest>) {
     let seconds = std::env::var("FLOWRUN_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or_default());

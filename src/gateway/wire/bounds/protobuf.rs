@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::Message;
 
-/// A part of a message, and the documents in it.
+/// A part of a message, and an upper bound of the number of documents in it.
 type Part = (Vec<u8>, usize);
 
 fn varint(mut number: usize) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn wrap(number: usize, part: impl Strategy<Value = Part>) -> impl Strategy<Value
     part.prop_map(move |(content, documents)| (field(number, &content), documents))
 }
 
-/// Repeats a part, mostly a few times, sometimes until it has 100 kB.
+/// Repeats a part: mostly a few times, sometimes until the result has 100 kB.
 fn repeated(part: impl Strategy<Value = Part>) -> impl Strategy<Value = Part> {
     let count = prop_oneof![3 => 1..3_usize, 1 => 1..200_usize, 1 => Just(usize::MAX)];
     (part, count).prop_map(|((bytes, documents), count)| {
@@ -47,12 +47,12 @@ fn text() -> impl Strategy<Value = Part> {
     "[a-z]{0,3}|[a-z]{100}".prop_map(|text| (text.into_bytes(), 0))
 }
 
-/// Fields that nothing reads.
+/// A field with a number that no message declares.
 fn unknown() -> impl Strategy<Value = Part> {
     (30..40_usize, "[a-z]{0,3}").prop_map(|(number, text)| (field(number, text.as_bytes()), 0))
 }
 
-/// An entry of a map, with a short name of its own.
+/// Entries of a map, which repeat one value under short names.
 fn entries(value: impl Strategy<Value = Part>) -> impl Strategy<Value = Part> {
     (value, prop_oneof![4 => 0..4_usize, 1 => 0..5_000_usize]).prop_map(|((value, documents), count)| {
         let count = count.min(1 + 100_000 / (value.len() + 10));
