@@ -34,11 +34,11 @@ pub(super) fn lend<S>(stream: S, meter: Arc<ConnectionMeter>) -> (Lent<S>, Owner
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
-    /// Waits for the stream, closes the gateway's side of it, and discards further data of the client until the client
-    /// closes its side, all within [`CLOSE_TIMEOUT`].
+    /// Waits for the stream, which a WebSocket holds until its session has ended. Then closes the gateway's side of it, and
+    /// discards further data of the client until the client closes its side, for at most [`CLOSE_TIMEOUT`].
     pub(super) async fn close(self) {
+        let Ok(mut stream) = self.0.await else { return };
         let closing = async {
-            let Ok(mut stream) = self.0.await else { return };
             let mut discarded = [0; DISCARD_BYTES];
             if stream.shutdown().await.is_ok() {
                 while matches!(stream.read(&mut discarded).await, Ok(1..)) {}
@@ -101,5 +101,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream()?.poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_counts_as_open_while_a_websocket_holds_it() {
+        let (client, stream) = tokio::io::duplex(64);
+        let (lent, owner) = lend(stream, Arc::default());
+        let mut closing = Box::pin(owner.close());
+        // Longer than the stream is kept open after the session.
+        assert!(tokio::time::timeout(CLOSE_TIMEOUT.mul_f32(1.1), closing.as_mut()).await.is_err());
+        drop((lent, client));
+        closing.await;
     }
 }

@@ -213,19 +213,23 @@ where
     let connection =
         builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = Box::pin(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = unwritten.stalled() => {
-            tracing::warn!("a client that does not read its replies is disconnected");
-            return Ok(());
-        }
-        () = meter.silent() => return Ok(()),
-        () = gateway.admission.shutdown.draining() => {
-            connection.as_mut().graceful_shutdown();
-            connection.as_mut().await
+    let mut is_draining = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = unwritten.stalled() => {
+                tracing::warn!("a client that does not read its replies is disconnected");
+                return Ok(());
+            }
+            () = meter.silent(), if !is_draining => return Ok(()),
+            () = gateway.admission.shutdown.draining(), if !is_draining => {
+                connection.as_mut().graceful_shutdown();
+                is_draining = true;
+            }
         }
     };
     drop(connection);
+    // A WebSocket still holds the stream: its connection counts until its session has ended.
     owner.close().await;
     ended.map_err(|error| error.to_string())
 }

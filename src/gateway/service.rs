@@ -203,11 +203,11 @@ impl Gateway {
         trace: &Arc<RequestTrace>,
     ) -> Result<GatewayResponse, Rejection> {
         self.admission.resume(permit).inspect_err(|_| self.counters.rejected())?;
-        self.authorize(&request)?;
-        self.check_size(&request.documents)?;
+        let checked = self.authorize(&request).and_then(|()| self.check_size(&request.documents));
+        checked.inspect_err(|_| self.counters.rejected())?;
         let sent = request.schema;
         self.client_schema.observe(sent);
-        let request = flow_request(request, trace)?;
+        let request = flow_request(request, trace).inspect_err(|_| self.counters.rejected())?;
         let needs_documents = !request.documents.is_empty() && !ignores_documents(&request.endpoint);
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => {

@@ -62,6 +62,16 @@ async fn announced_bodies_that_do_not_arrive_hold_no_capacity() {
 }
 
 #[tokio::test]
+async fn bodies_that_are_too_long_are_refused_before_they_arrive() {
+    let served = serve_flow("", PASS).await;
+    for request in ["POST /post", "GET /search"] {
+        let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999999999\r\n\r\n");
+        let mut stream = sent(&served, head.as_bytes()).await;
+        assert!(response_head(&mut stream).await.contains(" 413 "), "{request}");
+    }
+}
+
+#[tokio::test]
 async fn requests_with_unfinished_bodies_do_not_use_all_slots() {
     let served = serve_flow("with: {prefetch: 1, when_full: refuse}", PASS).await;
     let unfinished = b"POST /post HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";

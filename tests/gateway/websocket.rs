@@ -121,6 +121,10 @@ async fn a_dry_run_is_answered_with_a_frame() {
     let mut socket = connect(&served, "/dry_run", Some("json")).await;
     socket.send(Message::text("{}")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("{}"));
+    let draining = tokio::spawn(served.drain());
+    assert_eq!(remaining(&mut socket).await.1.unwrap().0, CloseCode::Away);
+    drop(socket);
+    assert!(draining.await.unwrap().completed());
 }
 
 #[tokio::test]

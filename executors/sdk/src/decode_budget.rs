@@ -60,6 +60,14 @@ pub struct DecodeBudget<'a> {
     reserved: Cell<usize>,
 }
 
+/// A state of a [`DecodeBudget`]: see [`DecodeBudget::mark`].
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeBudgetMark {
+    bytes_max: usize,
+    used: usize,
+    documents_left: usize,
+}
+
 impl fmt::Debug for DecodeBudget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DecodeBudget").field("bytes_max", &self.bytes_max).field("used", &self.used).finish()
@@ -132,6 +140,24 @@ impl<'a> DecodeBudget<'a> {
         }
         self.used.set(used);
         Ok(())
+    }
+
+    /// Marks the present state, for [`DecodeBudget::rewind`].
+    #[must_use]
+    pub fn mark(&self) -> DecodeBudgetMark {
+        DecodeBudgetMark {
+            bytes_max: self.bytes_max.get(),
+            used: self.used.get(),
+            documents_left: self.documents_left.get(),
+        }
+    }
+
+    /// Gives back what was taken since `mark`, of a part of the message that is freed and read once more. The reservation
+    /// stays as large as it is.
+    pub fn rewind(&self, mark: DecodeBudgetMark) {
+        self.bytes_max.set(mark.bytes_max);
+        self.used.set(mark.used);
+        self.documents_left.set(mark.documents_left);
     }
 
     /// Gives back bytes of temporary memory that was freed. The reservation stays as large as it is.

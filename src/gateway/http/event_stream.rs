@@ -17,8 +17,7 @@ use flowrun_sdk::guard::without_byte_order_mark;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde_json::Value;
 
-use super::submit::{content_coding, content_length, failed, receive, rejected};
-use crate::gateway::admission::max_wait;
+use super::submit::{content_length, failed, receive, rejected};
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::ids::new_id;
@@ -36,7 +35,7 @@ use crate::gateway::wire::json_request::{self, ReadError};
 const EVENTS: &str = "text/event-stream";
 
 /// Fields whose value in a query is JSON: numbers, objects and arrays. Other fields are texts.
-const JSON_FIELDS: [&str; 10] = [
+const JSON_FIELDS: [&str; 11] = [
     "granularity",
     "adjacency",
     "weight",
@@ -47,6 +46,7 @@ const JSON_FIELDS: [&str; 10] = [
     "tensor",
     "embedding",
     "chunks",
+    "matches",
 ];
 
 /// Sends the document in the body, or else in the query, to `endpoint`.
@@ -56,25 +56,17 @@ pub(in crate::gateway) async fn endpoint(
     request: Request,
 ) -> Response {
     let (mut head, body) = request.into_parts();
-    let coding = match content_coding(&head.headers) {
-        Ok(coding) => coding,
-        Err(response) => return *response,
-    };
-    let length = content_length(&head.headers);
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::from_request_parts(&mut head, &gateway).await
     else {
         return (StatusCode::UNPROCESSABLE_ENTITY, detail("the query cannot be read")).into_response();
     };
-    if !accepts_events(&head.headers) && fields.is_empty() && length.unwrap_or_default() == 0 {
+    let has_body = content_length(&head.headers).is_some_and(|length| length > 0);
+    if !accepts_events(&head.headers) && fields.is_empty() && !has_body {
         return method_not_allowed().await;
     }
     let metadata = CallMetadata::new(&head.headers, &head.extensions);
-    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
-        Ok(permit) => Arc::new(permit),
-        Err(rejection) => return rejected(&rejection, None),
-    };
-    let bytes = match receive(&permit, body, coding).await {
-        Ok(bytes) => bytes,
+    let (permit, bytes) = match receive(&gateway, &head.headers, metadata.deadline, body).await {
+        Ok(received) => received,
         Err(response) => return response,
     };
     let held = Arc::clone(&permit.bytes);
@@ -203,11 +195,16 @@ mod tests {
 
     #[test]
     fn a_document_is_read_from_the_body_or_else_from_the_query() {
-        let query = fields(&[("text", "7"), ("weight", "0.5"), ("tags", r#"{"a": 1}"#)]);
+        let query = fields(&[
+            ("text", "7"),
+            ("weight", "0.5"),
+            ("tags", r#"{"a": 1}"#),
+            ("matches", r#"[{"id": "m"}]"#),
+        ]);
         let (read, _) = read_request("/x".to_owned(), b"", query).unwrap();
         let document = &read.documents[0];
         assert_eq!((document.text.as_deref(), document.weight), (Some("7"), Some(0.5)));
-        assert_eq!(document.tags["a"], 1);
+        assert_eq!((&document.tags["a"], document.matches[0].id.as_str()), (&1.into(), "m"));
         let (read, _) = read_request("/x".to_owned(), br#"{"text": "b"}"#, fields(&[("text", "q")])).unwrap();
         assert_eq!(read.documents[0].text.as_deref(), Some("b"));
         let error = read_request("/x".to_owned(), b"[]", Vec::new()).err().unwrap();

@@ -29,13 +29,13 @@ pub(in crate::gateway) async fn openapi(State(gateway): State<Arc<Gateway>>) -> 
     let mut paths = Map::new();
     for route in enabled.iter().filter(|route| route.description == Description::Documents) {
         let example = json!({ "data": [document(&gateway.info)], "execEndpoint": "/search" });
-        let operation = documents_operation("a request to any endpoint", &example, &[]);
+        let operation = documents_operation(&gateway, "a request to any endpoint", &example, &[]);
         paths.insert(route.path.to_owned(), json!({ route.method: operation }));
     }
     for EndpointPath { path, method, endpoint } in endpoint_paths(config, &gateway.info.endpoints) {
         let mut operations = Map::from_iter([(method.to_owned(), endpoint_operation(&gateway, &endpoint))]);
         if !gateway.info.is_writing(&endpoint) {
-            operations.insert("get".to_owned(), streaming_operation(&endpoint));
+            operations.insert("get".to_owned(), streaming_operation(&gateway, &endpoint));
         }
         paths.insert(path, operations.into());
     }
@@ -90,17 +90,41 @@ fn endpoint_operation(gateway: &Gateway, endpoint: &str) -> Value {
         None => ("no executor of this flow handles this endpoint".to_owned(), &[][..]),
     };
     let data = if ignores_documents(endpoint) { json!([]) } else { json!([document(info)]) };
-    let mut operation = documents_operation(&summary, &json!({ "data": data, "parameters": {} }), parameters);
-    if !gateway.tokens.is_empty() {
-        let role = info.needed_role(endpoint);
-        if let Some(fields) = operation.as_object_mut() {
-            fields.insert("description".to_owned(), format!("Needs a token with the role `{role}`.").into());
-        }
-        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            responses.insert("403".to_owned(), response("the token has a lower role", "Detail"));
-        }
-    }
+    let example = json!({ "data": data, "parameters": {} });
+    let mut operation = documents_operation(gateway, &summary, &example, parameters);
+    add_role(&mut operation, gateway, endpoint);
     operation
+}
+
+/// Adds the role that the client's token needs, if the gateway has tokens.
+fn add_role(operation: &mut Value, gateway: &Gateway, endpoint: &str) {
+    if let Some(fields) = operation.as_object_mut().filter(|_| !gateway.tokens.is_empty()) {
+        let role = gateway.info.needed_role(endpoint);
+        fields.insert("description".to_owned(), format!("Needs a token with the role `{role}`.").into());
+    }
+}
+
+/// Responses to a request with documents: `own`, and those to one that is not admitted.
+fn responses(gateway: &Gateway, own: &[(&str, Value)]) -> Value {
+    let mut responses: Map<_, _> = own.iter().map(|(code, own)| ((*code).to_owned(), own.clone())).collect();
+    let rejections = [
+        ("408", "the body arrived too slowly", "Reply"),
+        ("413", "the request exceeds a limit on bytes or documents", "Reply"),
+        ("415", "the encoding of the body is not supported", "Detail"),
+        ("429", "the flow is busy; retry after `Retry-After` seconds", "Reply"),
+        ("503", "the flow is draining, or the gateway has no capacity for the reply", "Reply"),
+        ("504", "the deadline passed", "Reply"),
+    ];
+    let of_tokens = [
+        ("401", "the token is missing or unknown", "Detail"),
+        ("403", "the token has a lower role", "Reply"),
+    ];
+    let of_tokens = of_tokens.into_iter().filter(|_| !gateway.tokens.is_empty());
+    let listed = rejections.into_iter().chain(of_tokens);
+    responses
+        .extend(listed.map(|(code, description, model)| (code.to_owned(), response(description, model))));
+    responses.sort_keys();
+    responses.into()
 }
 
 /// Schema of a request, with the parameters of its endpoint.
@@ -117,7 +141,12 @@ fn request_schema(parameters: &[ParameterHelp]) -> Value {
 }
 
 /// OpenAPI operation of a request with documents. `example` is an example of its body.
-fn documents_operation(summary: &str, example: &Value, parameters: &[ParameterHelp]) -> Value {
+fn documents_operation(
+    gateway: &Gateway,
+    summary: &str,
+    example: &Value,
+    parameters: &[ParameterHelp],
+) -> Value {
     let either = ["Reply", "ShortReply"].map(model_reference);
     let errors = json!({
         "name": "errors",
@@ -135,23 +164,23 @@ fn documents_operation(summary: &str, example: &Value, parameters: &[ParameterHe
                 "application/json": { "schema": request_schema(parameters), "example": example },
             },
         },
-        "responses": {
-            "200": {
+        "responses": responses(gateway, &[
+            ("200", json!({
                 "description": "the reply; `header.status` is set if the request failed",
                 "content": { "application/json": { "schema": { "anyOf": either } } },
-            },
-            "413": response("the request exceeds a limit on bytes or documents", "Reply"),
-            "422": response("the body is not a valid request; with `errors=http` also a failed document", "ValidationError"),
-            "429": response("the flow is busy; retry after `Retry-After` seconds", "Reply"),
-            "500": response("the request failed; for clients of docarray's second schema, and with `errors=http`", "Detail"),
-            "503": response("the flow is draining, or the gateway has no capacity for the reply", "Reply"),
-            "504": response("the deadline passed", "Reply"),
-        },
+            })),
+            ("422", response(
+                "the body is not a valid request; with `errors=http` also a failed document", "ValidationError",
+            )),
+            ("500", response(
+                "the request failed; for clients of docarray's second schema, and with `errors=http`", "Detail",
+            )),
+        ]),
     })
 }
 
 /// OpenAPI operation of a request with one document, whose results are streamed as server-sent events.
-fn streaming_operation(endpoint: &str) -> Value {
+fn streaming_operation(gateway: &Gateway, endpoint: &str) -> Value {
     let field = |name: &str, example: &str| {
         json!({
             "name": name,
@@ -164,18 +193,20 @@ fn streaming_operation(endpoint: &str) -> Value {
             ),
         })
     };
-    json!({
+    let mut operation = json!({
         "summary": format!("one document to `{endpoint}`, with the results as server-sent events"),
         "parameters": [field("text", "a text"), field("uri", "")],
-        "responses": {
-            "200": {
+        "responses": responses(gateway, &[
+            ("200", json!({
                 "description": "an event `update` for each document, then one event `end`",
                 "content": { "text/event-stream": { "schema": { "type": "string" } } },
-            },
-            "422": response("the query or body is not a document", "Detail"),
-            "500": response("the request failed", "Detail"),
-        },
-    })
+            })),
+            ("422", response("the query or body is not a document", "Detail")),
+            ("500", response("the request failed", "Detail")),
+        ]),
+    });
+    add_role(&mut operation, gateway, endpoint);
+    operation
 }
 
 /// OpenAPI operation of a request without a body; `None` for a route that is described elsewhere or not at all.

@@ -1,9 +1,10 @@
 //! Requests over HTTP: JSON in, JSON out.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::BoxError;
-use axum::body::{Bytes, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -49,26 +50,9 @@ pub(in crate::gateway) async fn endpoint(
 
 async fn handle(gateway: &Gateway, endpoint: Option<&str>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let coding = match content_coding(&head.headers) {
-        Ok(coding) => coding,
-        Err(response) => return *response,
-    };
-    // A request with a declared length is rejected before its body is read.
-    let length = content_length(&head.headers);
-    if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
-        return rejected(&Rejection::message_too_large(), None);
-    }
     let metadata = CallMetadata::new(&head.headers, &head.extensions);
-    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(metadata.deadline))) {
-        Ok(permit) => Arc::new(permit),
-        Err(rejection) => {
-            drop(body);
-            gateway.rejections.wait(&rejection).await;
-            return rejected(&rejection, None);
-        }
-    };
-    let bytes = match receive(&permit, body, coding).await {
-        Ok(bytes) => bytes,
+    let (permit, bytes) = match receive(gateway, &head.headers, metadata.deadline, body).await {
+        Ok(received) => received,
         Err(response) => return response,
     };
     let (held, endpoint) = (Arc::clone(&permit.bytes), endpoint.map(str::to_owned));
@@ -160,7 +144,7 @@ fn unreadable(error: &ReadError) -> Response {
 ///
 /// # Errors
 /// The response to a request with a coding that is not supported (RFC 9110, 15.5.16).
-pub(super) fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, Box<Response>> {
+fn content_coding(headers: &HeaderMap) -> Result<Option<Coding>, Box<Response>> {
     let name = headers.get(header::CONTENT_ENCODING).map_or("", |name| name.to_str().unwrap_or("binary"));
     Coding::from_name(name).map_err(|name| {
         let (name, names) = (sanitize(name), Coding::NAMES);
@@ -175,15 +159,36 @@ pub(in crate::gateway) fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads the body, and decompresses it.
+/// Admits a request by its headers, then reads its body and decompresses it. A request with a declared length is rejected
+/// before its body is read.
 ///
 /// # Errors
-/// The response to a body that is too large, damaged, stalls, or exceeds the capacity of the gateway.
+/// The response to a request that is not admitted, or whose body is too large, damaged, stalls, or exceeds the capacity of
+/// the gateway.
 pub(super) async fn receive(
-    permit: &Arc<Permit>,
-    body: axum::body::Body,
-    coding: Option<Coding>,
-) -> Result<Bytes, Response> {
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    deadline: Option<Instant>,
+    body: Body,
+) -> Result<(Arc<Permit>, Bytes), Response> {
+    let coding = content_coding(headers).map_err(|response| *response)?;
+    let length = content_length(headers);
+    if length.is_some_and(|length| length > MESSAGE_BYTES_MAX) {
+        return Err(rejected(&Rejection::message_too_large(), None));
+    }
+    let permit = match gateway.admit(length.unwrap_or_default(), Some(max_wait(deadline))) {
+        Ok(permit) => Arc::new(permit),
+        Err(rejection) => {
+            drop(body);
+            gateway.rejections.wait(&rejection).await;
+            return Err(rejected(&rejection, None));
+        }
+    };
+    let body = receive_body(&permit, body, coding).await?;
+    Ok((permit, body))
+}
+
+async fn receive_body(permit: &Arc<Permit>, body: Body, coding: Option<Coding>) -> Result<Bytes, Response> {
     let body = match read_body(RequestBody::single(body, permit)).await {
         Ok(body) => body,
         Err(error) => {

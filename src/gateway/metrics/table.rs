@@ -132,7 +132,7 @@ pub const METRICS: &[Metric] = &[
         name: "flowrun_requests_refused_total",
         kind: "counter",
         labels: "",
-        help: "Requests that were rejected before they entered the flow.",
+        help: "Requests that were rejected before they entered the flow, except those that cannot be read.",
         samples: |source| unlabelled(double(source.counters().rejected.load(Ordering::Relaxed))),
     },
     Metric {

@@ -25,6 +25,7 @@ use super::call_metadata::CallMetadata;
 use super::connection_meter::ConnectionMeter;
 use super::json_response::JSON;
 use super::pages::assets;
+use super::request::Rejection;
 use super::security::Granted;
 use super::service::Gateway;
 use super::session::{SessionOptions, serve};
@@ -48,14 +49,11 @@ pub(super) async fn requests(
     };
     let metadata = CallMetadata::of_session(&headers, granted);
     let format = FrameFormat::from_headers(&headers);
-    // Delays the end of draining until the session has ended.
-    let alive = gateway.connections.lock().clone();
     let options = SessionOptions { max_in_flight: gateway.prefetch, in_order: false };
     configured(upgrade, &headers, MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
         let socket = Socket::new(socket, meter, &gateway);
         let session = WebSocketSession::new(socket, &gateway, format, metadata);
         serve(session, &gateway, options).await;
-        drop(alive);
     })
 }
 
@@ -91,15 +89,16 @@ async fn dry_runs(mut socket: Socket, gateway: Arc<Gateway>, format: FrameFormat
     loop {
         let received = tokio::select! {
             received = socket.receive() => received,
-            () = gateway.admission.shutdown.draining() => return,
+            () = gateway.admission.shutdown.draining() => {
+                socket.send(close(close_code::AWAY, Rejection::Draining.to_string())).await;
+                return;
+            }
         };
         match received {
             Incoming::Message(Message::Text(_) | Message::Binary(_), _) => {}
             Incoming::Message(Message::Ping(_) | Message::Pong(_), _) => continue,
             Incoming::TooLarge => {
-                let reason = "a dry run needs no content".into();
-                let close = CloseFrame { code: close_code::SIZE, reason };
-                socket.send(Message::Close(Some(close))).await;
+                socket.send(close(close_code::SIZE, "a dry run needs no content".to_owned())).await;
                 return;
             }
             _ => return,
@@ -118,4 +117,8 @@ async fn dry_runs(mut socket: Socket, gateway: Arc<Gateway>, format: FrameFormat
             return;
         }
     }
+}
+
+fn close(code: u16, reason: String) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }

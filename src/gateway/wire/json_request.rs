@@ -199,10 +199,10 @@ fn directly_or_by_values<T>(
     budget: &DecodeBudget<'_>,
     read: impl Fn(bool) -> Result<T, Stop>,
 ) -> Result<T, ReadError> {
-    let before = budget.used();
+    let mark = budget.mark();
     match read(false) {
         Err(Stop::Failure(Failure::Irregular)) => {
-            budget.release(budget.used().saturating_sub(before));
+            budget.rewind(mark);
             read(true).map_err(Stop::into_error)
         }
         read => read.map_err(Stop::into_error),

@@ -1,4 +1,4 @@
-// The search page: sends a text, an image or a video to the endpoint /search, and shows the matches in a grid.
+// The search page: sends a text or an image, animated ones included, to the endpoint /search, and shows the matches in a grid.
 
 import { loadImage, request } from "/pages/gateway.js";
 import { byId, element } from "/pages/dom.js";
@@ -156,7 +156,7 @@ function base64(blob) {
   });
 }
 
-/** Searches with an image or video that was chosen, dropped or pasted. */
+/** Searches with an image that was chosen, dropped or pasted. */
 async function searchFile(blob) {
   text.value = "";
   const preview = element("img", { alt: "Query", src: URL.createObjectURL(blob) });
