@@ -1,8 +1,8 @@
 //! Counts the input of one connection: until its first request, and while it is a WebSocket.
 //!
 //! hyper waits without a bound for the first bytes of a connection, and the WebSocket library buffers a message until
-//! it is complete. The meter sees every byte that is read. A connection without a request within [`HEADERS_TIMEOUT`] is
-//! closed. The bytes of an unfinished WebSocket message hold capacity of the gateway and must arrive at a minimum rate
+//! it is complete. The meter sees every byte that is read. A connection that has sent neither a request nor
+//! [`PREFACE_BYTES`] bytes within [`HEADERS_TIMEOUT`] is closed; hyper limits the time of others. The bytes of an unfinished WebSocket message hold capacity of the gateway and must arrive at a minimum rate
 //! ([`receive_limit`]). Bodies of HTTP requests are counted in [`request_body`](super::request_body).
 
 use std::io;
@@ -42,7 +42,8 @@ struct MessageMeter {
     unfinished: Mutex<Unfinished>,
 }
 
-/// Bytes received since the last complete message, and the time of the first of them.
+/// Bytes received since the last complete message, without complete control frames, and the start of their time limit: the
+/// first of them, or the end of the last pause.
 #[derive(Debug, Default)]
 struct Unfinished {
     bytes: usize,
@@ -63,8 +64,8 @@ impl ConnectionMeter {
 
     async fn silent_for(&self, limit: Duration) {
         tokio::time::sleep(limit).await;
-        let is_http2 = self.received.load(Ordering::Relaxed) >= PREFACE_BYTES;
-        if is_http2 || self.has_requested.load(Ordering::Relaxed) {
+        let is_left_to_hyper = self.received.load(Ordering::Relaxed) >= PREFACE_BYTES;
+        if is_left_to_hyper || self.has_requested.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     }
@@ -100,7 +101,8 @@ impl ConnectionMeter {
         Some(messages.permit.take())
     }
 
-    /// Records that a control frame is complete. It may arrive between the fragments of a message.
+    /// Records that a control frame with `payload` bytes is complete, so that it is no unfinished input. It may arrive
+    /// between the fragments of a message.
     pub(super) fn control_received(&self, payload: usize) {
         if let Some(messages) = self.messages.get() {
             let mut unfinished = messages.unfinished.lock();
@@ -112,7 +114,7 @@ impl ConnectionMeter {
         }
     }
 
-    /// Restarts the time limit of an unfinished message, because the session does not read for a while.
+    /// Restarts the time limit of an unfinished message, at the end of a pause in which the session did not read.
     pub(super) fn resume_reading(&self) {
         if let Some(messages) = self.messages.get() {
             let mut unfinished = messages.unfinished.lock();
@@ -130,7 +132,7 @@ impl ConnectionMeter {
         })
     }
 
-    /// Waits until an unfinished message is overdue.
+    /// Waits until an unfinished message is overdue; for ever on a connection that is no WebSocket.
     pub(super) async fn overdue(&self) {
         while !self.is_overdue(Instant::now()) {
             tokio::time::sleep(CHECK_INTERVAL).await;

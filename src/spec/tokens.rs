@@ -14,7 +14,7 @@ use crate::yaml::Node;
 /// A token that clients of a served flow may send.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TokenSpec {
-    /// Requests that it allows.
+    /// Role of its clients; each includes the ones before it.
     pub role: Role,
     /// Location of its value, which is read when the flow is served.
     pub source: TokenSource,
@@ -25,7 +25,7 @@ pub struct TokenSpec {
 pub enum TokenSource {
     /// Name of an environment variable.
     Variable(String),
-    /// A file.
+    /// A file that contains the token alone; white space around it is ignored.
     File(PathBuf),
 }
 
@@ -47,6 +47,7 @@ pub(super) fn tokens(items: &[Node], reader: &mut Reader<'_>) -> Vec<TokenSpec> 
 fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
     let fields = reader.fields_of(Some(node), &SERVED_TOKEN);
     let mistake = |code, span, message: &str| Diagnostic::at(code, span, message).help(HELP);
+    let is_given = |name: &str| node.mapping().is_some_and(|token| token.get(name).is_some());
     let source = match (fields.node(&VARIABLE), reader.path(fields.get(&FILE))) {
         (Some(variable), None) => variable_name(variable, reader)?,
         (None, Some(file)) => TokenSource::File(file),
@@ -55,6 +56,8 @@ fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
             reader.report.push(mistake(Code::ConflictingKeys, variable.span, message));
             return None;
         }
+        // Of another type, which is reported already.
+        (None, None) if node.mapping().is_none() || is_given(FILE.name().as_str()) => return None,
         (None, None) => {
             let message = "a token needs a `variable` or a `file` that contains it";
             reader.report.push(mistake(Code::MissingKey, node.span, message));
@@ -64,7 +67,7 @@ fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
     match fields.get(&ROLE) {
         Some(role) => Some(TokenSpec { role, source }),
         // A role of another name is reported already.
-        None if node.mapping().is_some_and(|token| token.get(ROLE.name().as_str()).is_some()) => None,
+        None if is_given(ROLE.name().as_str()) => None,
         None => {
             let message = "a token needs a `role`: `read`, `write` or `admin`";
             reader.report.push(mistake(Code::MissingKey, node.span, message));
@@ -73,7 +76,7 @@ fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
     }
 }
 
-/// The name of a variable, which is not an expression: the value would become part of the flow.
+/// Reads the name of a variable. It must not be an expression, whose value, the token, would become part of the flow.
 fn variable_name(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSource> {
     let is_name = |text: &str| {
         text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -90,6 +93,7 @@ fn variable_name(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSource> {
 }
 
 fn not_a_name(span: Span) -> Diagnostic {
-    let message = "`variable` must be the name of an environment variable";
-    Diagnostic::at(Code::WrongType, span, message).help("write the name without `$`: `variable: READ_TOKEN`")
+    let message = "`variable` must be the name of an environment variable: letters, digits and `_`";
+    Diagnostic::at(Code::WrongType, span, message)
+        .help("write the name itself, without `$` or an expression: `variable: READ_TOKEN`")
 }

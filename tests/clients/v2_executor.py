@@ -1,4 +1,7 @@
-"""An executor of Jina whose documents have every kind of field."""
+"""An executor of Jina 3 with documents of docarray's second schema, which flowrun runs and Jina's client calls.
+
+Some fields have names of the first schema (`blob`, `chunks`, `tags`, `location`, …), and types that it does not have.
+"""
 
 from typing import Dict, List, Optional
 

@@ -47,7 +47,7 @@ fn field(key: u8, content: &[u8]) -> Vec<u8> {
     [vec![key], varint(content.len()), content.to_vec()].concat()
 }
 
-/// A request with this encoded list of documents.
+/// An encoded `DataRequestProto` with this list of documents (`data.docs`).
 fn with_documents(list: &[u8]) -> Vec<u8> {
     field(0x22, &field(0x0a, list))
 }
@@ -60,7 +60,7 @@ fn empty_json_documents(count: usize) -> String {
     format!(r#"{{"data": [{}]}}"#, vec!["{}"; count].join(","))
 }
 
-/// Sends a body with a content encoding. Returns the status code and the body of the response.
+/// Sends a body with a content encoding. Returns the status code and the whole response.
 async fn post(served: &ServedFlow, encoding: &str, body: &[u8]) -> (u16, String) {
     let head = format!(
         "POST /post HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-encoding: {encoding}\r\n\
@@ -129,7 +129,7 @@ async fn many_small_values_are_refused_and_the_same_bytes_in_few_are_not() {
     ] {
         assert_eq!(post(body).await.0, 200);
     }
-    // The field `tags` of the first schema with 200,000 entries `"": null`.
+    // Field 17 (`tags`) of a document of docarray's first schema, with 200,000 entries `"": null`.
     let tags = b"\x0a\x04\x0a\x00\x12\x00".repeat(200_000);
     let document = [vec![0x8a, 0x01], varint(tags.len()), tags].concat();
     let refused = served.grpc().await.call(UNARY, &[], &[&with_documents(&field(0x0a, &document))]).await;
@@ -137,11 +137,12 @@ async fn many_small_values_are_refused_and_the_same_bytes_in_few_are_not() {
 }
 
 #[tokio::test]
-async fn routes_and_unknown_fields_are_skipped() {
+async fn routes_of_a_client_are_skipped() {
     let served = serve_flow("", PASS).await;
     let request = [data_request("a", "/x"), b"\x1a\x00".repeat(2_000_000)].concat();
     let called = served.grpc().await.call(UNARY, &[], &[&request]).await;
     assert_eq!(called.status, 0, "{}", called.message);
+    // Those of the gateway and the pod.
     assert_eq!(reply(&called.messages[0])["routes"].as_array().map(Vec::len), Some(2));
 }
 
@@ -170,7 +171,7 @@ async fn compressed_messages_are_bounded_in_relation_to_their_size() {
 #[tokio::test]
 async fn compressed_bodies_are_accepted_and_other_codings_refused() {
     let served = serve_flow("", PASS).await;
-    // Larger than a message that is decoded on the threads that serve.
+    // So large that it is decoded on a blocking thread (`LARGE_MESSAGE_BYTES`).
     let texts: Vec<String> = (0..40_000).map(|number| (number * 7_919 % 99_991).to_string()).collect();
     let body = format!(r#"{{"data": [{{"id": "a", "text": "{}"}}]}}"#, texts.join(" "));
     for (encoding, compressed) in [

@@ -18,7 +18,8 @@ use tracing_subscriber::layer::Context;
 use crate::gateway::error_text::shorten;
 use crate::runtime::{LogContext, log_context};
 
-/// Number of recent lines that a new reader gets, and of new lines buffered for a slow reader.
+/// Number of recent lines that a new reader gets, and least number of new lines that are buffered for a slow reader,
+/// who loses the oldest beyond it.
 const LINES: usize = 200;
 
 /// The layer. Clones share their lines. A line is a JSON object with time (milliseconds since 1970), level, message and
@@ -38,7 +39,7 @@ impl Default for LogStream {
 impl<S: Subscriber> Layer<S> for LogStream {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let LogFields { message, mut fields } = LogFields::from_event(event);
-        // Messages may quote what clients and executors send.
+        // They may quote what clients and executors send, of any length.
         for field in fields.values_mut() {
             if let Value::String(text) = field {
                 *text = shorten(text).into_owned();

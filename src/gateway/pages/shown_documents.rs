@@ -7,13 +7,15 @@ use flowrun_sdk::Documents;
 
 use crate::limits::SHOWN_BYTES_MAX;
 
-/// Header of a request whose results a page will show.
+/// Header of a request whose results a page will show; its value is ignored. A client that sends it can read the files of
+/// its results as thumbnails, as far as [`thumbnail`](super::thumbnail) reads such files.
 pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 
 /// Maximum of remembered documents. The search page shows at most 60 at a time.
 const DOCUMENTS_MAX: usize = 10_000;
 
-/// URIs of the search results that pages have shown, by document id. Bounded; the oldest are evicted first.
+/// URIs of the search results that pages have shown, by document id. Bounded; those that were first
+/// shown longest ago are evicted first, even if they were shown again since.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ShownDocuments {
     uris: HashMap<Arc<str>, String>,
@@ -23,7 +25,7 @@ pub(in crate::gateway) struct ShownDocuments {
 }
 
 impl ShownDocuments {
-    /// Remembers the matches of `documents` that have a URI.
+    /// Remembers the URIs of the direct matches of `documents`. A new URI of an id replaces the old one.
     pub(in crate::gateway) fn remember(&mut self, documents: &Documents) {
         let found = documents.iter().flat_map(|document| document.matches.iter());
         for found in found.filter(|found| !found.uri.is_empty()) {
@@ -40,7 +42,7 @@ impl ShownDocuments {
         }
     }
 
-    /// Forgets the oldest documents beyond the bounds.
+    /// Forgets the documents that were first shown longest ago, beyond the bounds.
     fn evict(&mut self) {
         while (self.order.len() > DOCUMENTS_MAX || self.bytes > SHOWN_BYTES_MAX)
             && let Some(oldest) = self.order.pop_front()

@@ -80,9 +80,10 @@ impl Socket {
         Incoming::Message(message, Arc::new(permit.unwrap_or_else(|| self.capacity.permit())))
     }
 
-    /// Never ready: nothing is read from the client for now, and the time limit of its unfinished message restarts.
+    /// Never ready: nothing is read from the client until the future is dropped. The time limit of its unfinished message
+    /// then restarts.
     pub(super) async fn pause(&mut self) -> ! {
-        self.meter.resume_reading();
+        let _pause = Pause(&self.meter);
         std::future::pending().await
     }
 
@@ -92,6 +93,15 @@ impl Socket {
             sent = self.socket.send(message) => sent.is_ok(),
             () = self.capacity.read_timeout(CLIENT_TIMEOUT) => false,
         }
+    }
+}
+
+/// A time in which nothing is read from the client.
+struct Pause<'a>(&'a ConnectionMeter);
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.resume_reading();
     }
 }
 

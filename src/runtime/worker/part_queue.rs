@@ -1,4 +1,4 @@
-//! The parts that wait for the workers of one shard.
+//! The parts that wait for the workers of one shard. A part is a request, or the shard's share of it.
 //!
 //! Senders put a part here and a token into the channel that wakes the workers. The watchdog removes parts whose requests
 //! have ended; their tokens stay, and a worker that finds nothing for its token waits for the next one.
@@ -12,7 +12,7 @@ use crate::runtime::routing::Part;
 
 /// Queue of one shard.
 pub(in crate::runtime) struct PartQueue {
-    /// Parts that fit in: one per credit.
+    /// Maximum of parts: the number of credits, of which every request in the flow holds one.
     slots: usize,
     state: Mutex<State>,
 }
@@ -29,9 +29,9 @@ struct State {
 pub(super) enum Pushed {
     /// The part waits for a worker.
     Queued,
-    /// The part must not wait; it has an error now.
+    /// Parts are refused at present. The part has the error now, and the sender passes it on as the worker's result.
     Refused(Part),
-    /// No slot is free, and the part was dropped.
+    /// No slot is free, which the number of credits prevents. The part was dropped, so its request fails as lost.
     Full,
 }
 
@@ -53,18 +53,19 @@ impl PartQueue {
         Pushed::Queued
     }
 
-    /// Takes the part that has waited for longest.
+    /// Takes the part that has waited for longest; `None` if none waits, because the watchdog has removed it.
     pub(super) fn pop(&self) -> Option<Part> {
         self.state.lock().parts.pop_front()
     }
 
-    /// Drops all parts, because no worker is left; their requests fail as lost.
+    /// Drops all parts, because no worker is left. A request fails as lost when a part of it is dropped.
     pub(super) fn clear(&self) {
+        // Dropped after the lock is released.
         let parts = std::mem::take(&mut self.state.lock().parts);
         drop(parts);
     }
 
-    /// Refuses parts with this error from now on; `None` accepts them again.
+    /// Refuses parts that arrive from now on with this error; `None` accepts them again. Parts that wait already stay.
     pub(super) fn refuse(&self, error: Option<RequestError>) {
         self.state.lock().refusal = error;
     }

@@ -4,7 +4,8 @@
 //! A journal that was truncated after a complete change looks like one that ends there. The mark reveals the loss: it has
 //! the number of a change that was synced, and a table with fewer changes has lost acknowledged ones. It is written after
 //! the sync and before the acknowledgement, hence it never exceeds the number of changes on disk, whatever a power failure
-//! leaves. The mark itself is synced at the close only, so after a power failure it may lack the last changes.
+//! leaves. The mark itself is synced at the close only, so after a power failure it may lack the last changes. Changes are
+//! numbered from 1: a number is also a count.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
@@ -29,10 +30,10 @@ pub(super) fn mark_path(table: &Path) -> PathBuf {
 /// File name of the mark in the directory of a table.
 pub(super) const MARK: &str = "acknowledged";
 
-/// Reads the mark of a table; `None` when there is none.
+/// Reads the mark of a table; `None` when it has none, so that nothing is known about the number of its changes.
 ///
 /// # Errors
-/// [`StorageError::Damaged`] when it fails its checksum.
+/// [`StorageError::Damaged`] when the file is not a valid mark in any of the attempts, or an I/O error.
 pub(crate) fn read_mark(table: &Path) -> Result<Option<u64>, StorageError> {
     let path = mark_path(table);
     for _ in 0..ATTEMPTS {
@@ -45,7 +46,10 @@ pub(crate) fn read_mark(table: &Path) -> Result<Option<u64>, StorageError> {
             return Ok(Some(changes));
         }
     }
-    Err(StorageError::damaged(&path, "it fails its checksum"))
+    Err(StorageError::damaged(
+        &path,
+        "it is not a valid mark: its length, its first bytes or its checksum is wrong",
+    ))
 }
 
 fn encode(changes: u64) -> Vec<u8> {
@@ -63,7 +67,7 @@ fn decode(bytes: &[u8]) -> Option<u64> {
 #[derive(Debug)]
 pub(super) struct MarkWriter {
     path: PathBuf,
-    /// The open file, and the number that was written last; `None` before the first write.
+    /// The open file, and the number that was written last (0: none); `None` before the first write.
     written: Mutex<Option<(File, u64)>>,
 }
 
@@ -72,7 +76,8 @@ impl MarkWriter {
         Self { path: mark_path(table), written: Mutex::new(None) }
     }
 
-    /// Records that this change and all earlier ones are synced. The mark itself is not synced.
+    /// Records that the change with this number and all earlier ones are synced; a number that is not larger than the last
+    /// one of this writer is ignored. The mark itself is not synced.
     pub(super) fn write(&self, changes: u64) -> Result<(), StorageError> {
         let failed = |error| StorageError::io("write", &self.path)(error);
         let mut written = self.written.lock();
@@ -81,21 +86,21 @@ impl MarkWriter {
         {
             return Ok(());
         }
-        let file = match written.take() {
-            Some((file, _)) => file,
-            None => OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&self.path)
-                .map_err(failed)?,
+        let (file, known) = match &mut *written {
+            Some(written) => written,
+            unwritten @ None => {
+                let mut options = OpenOptions::new();
+                let file =
+                    options.write(true).create(true).truncate(false).open(&self.path).map_err(failed)?;
+                unwritten.insert((file, 0))
+            }
         };
         file.write_all_at(&encode(changes), 0).map_err(failed)?;
-        *written = Some((file, changes));
+        *known = changes;
         Ok(())
     }
 
-    /// Syncs the mark.
+    /// Syncs the mark, if this writer has written one.
     pub(super) fn sync(&self) -> Result<(), StorageError> {
         match &*self.written.lock() {
             Some((file, _)) => file.sync_all().map_err(StorageError::io("write", &self.path)),
@@ -109,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_survives_a_round_trip_and_never_decreases() {
+    fn a_mark_survives_a_round_trip_and_never_decreases_while_the_table_is_open() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(read_mark(directory.path()).unwrap(), None);
         let writer = MarkWriter::new(directory.path());

@@ -1,4 +1,4 @@
-//! Finds and opens the files of shards, without a flow.
+//! Finds and opens the files of shards for the commands of `flowrun index`, which run outside a flow.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::storage::{
 };
 
 /// Largest number of directory levels below the given path at which shards are found: those of workspace, pod and shard, and
-/// one more.
+/// one more for a directory of workspaces.
 const DEPTH_MAX: usize = 4;
 /// Extension of the directory of a copy that is not complete yet.
 pub(super) const UNFINISHED: &str = "unfinished";
@@ -20,14 +20,18 @@ pub(super) struct ShardFiles {
     pub(super) layout: Layout,
     pub(super) manifest: Manifest,
     pub(super) table: Table,
-    /// `None` for a shard without vectors.
+    /// The vectors, open for reading; `None` for a shard without rows, or without a dimension.
     pub(super) vectors: Option<VectorFile>,
     /// Held while the shard may be changed; `None` if it is only read.
     pub(super) lock: Option<DirectoryLock>,
 }
 
 impl ShardFiles {
-    /// Opens a shard read-only, from a checkpoint of its current state. A flow may have the shard open.
+    /// Opens a shard read-only, from a checkpoint of its current state. A flow may have the shard open; if it replaces the
+    /// files meanwhile, they are opened again.
+    ///
+    /// # Errors
+    /// When there is no index, or a file of it is missing or damaged.
     pub(super) fn open_read_only(directory: &Path) -> Result<Self, ToolError> {
         let layout = Layout::new(directory);
         layout.check_manifest_exists()?;
@@ -41,7 +45,7 @@ impl ShardFiles {
     /// Opens a shard to change it, after recovering it if it was not closed in an orderly way.
     ///
     /// # Errors
-    /// When a flow has the shard open, or it cannot be opened.
+    /// When a flow or another command has the shard open, there is no index, or it cannot be opened.
     pub(super) fn open_exclusive(directory: &Path) -> Result<Self, ToolError> {
         let layout = Layout::new(directory);
         let lock = DirectoryLock::acquire(&layout)?;
@@ -71,7 +75,7 @@ impl ShardFiles {
     }
 }
 
-/// Directory of the documents of the current generation.
+/// Directory of the documents of the current generation, which is the set of files that the manifest names.
 ///
 /// # Errors
 /// When it does not exist; opening the key-value store would create it.
@@ -80,7 +84,7 @@ fn existing_documents(layout: &Layout, manifest: &Manifest) -> Result<PathBuf, S
     if documents.exists() { Ok(documents) } else { Err(StorageError::damaged(&documents, "it is missing")) }
 }
 
-/// Directories of the shards at or below a path, sorted.
+/// Directories of the shards at or below a path, sorted by path. Directories that cannot be read are skipped.
 ///
 /// # Errors
 /// When there are none.
@@ -89,17 +93,20 @@ pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
     collect_shards(path, DEPTH_MAX, &mut found);
     found.sort();
     if found.is_empty() {
-        let reason =
-            format_args!("there is no index in {}: name the workspace of a pod or a shard", path.display());
+        let reason = format_args!(
+            "there is no index in {}: name the directory of a pod or of a shard",
+            path.display()
+        );
         return Err(ToolError::new(reason));
     }
     Ok(found)
 }
 
-/// Directories of all shards of the indexes at or below a path, sorted.
+/// Directories of all shards of the indexes at or below a path, sorted by path. A path that names one shard stands for it
+/// alone.
 ///
 /// # Errors
-/// When there are none, or one is missing: without it, the result would be a part of the index.
+/// When there are none, or one beside a found one is missing: without it, the result would be a part of the index.
 pub(super) fn complete_shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
     let found = shards(path)?;
     match missing_shards(path, &found).into_iter().next() {
@@ -108,7 +115,8 @@ pub(super) fn complete_shards(path: &Path) -> Result<Vec<PathBuf>, ToolError> {
     }
 }
 
-/// Shards that are missing below `path`, each with a message: the manifests of the found shards have the number of shards.
+/// Shards that are missing below `path`, sorted, each with a message. The number of shards is taken from the manifests of
+/// the found shards, as far as they can be read; a shard at `path` itself says nothing about others.
 pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, String)> {
     let mut missing = BTreeMap::new();
     for shard in found.iter().filter(|shard| *shard != path) {
@@ -131,6 +139,7 @@ pub(super) fn missing_shards(path: &Path, found: &[PathBuf]) -> Vec<(PathBuf, St
 
 fn collect_shards(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     let layout = Layout::new(directory);
+    // A shard without its manifest is damaged; it is found so that it is reported.
     if layout.manifest().exists() || layout.has_generations().unwrap_or(false) {
         found.push(directory.to_owned());
         return;
