@@ -197,7 +197,10 @@ fn import(arguments: &ImportArguments) -> anyhow::Result<u64> {
     };
     let column = arguments.vector_column.as_deref();
     if is_table(file, &table::READ_EXTENSIONS)? {
-        return tool::import_from(path, file, &options, |accept| Ok(table::read(file, column, accept)?));
+        return tool::import_from(path, file, &options, |accept| {
+            table::read(file, column, accept)?;
+            Ok(())
+        });
     }
     if column.is_some() {
         anyhow::bail!("{}: a file of this format has no columns; remove --vector-column", file.display());
