@@ -76,8 +76,10 @@ setup:
 # --- demos -----------------------------------------------------------------------------------------------------------
 
 # The demos need no cargo feature that costs build time; the program and the generator of the data share one build.
+DEMO_BUILD := --no-default-features -p flowrun -p flowrun-demo-data
+
 demo: setup
-	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	cargo build --release --quiet $(DEMO_BUILD)
 	$(TARGET)/release/demo-data --out demo
 	$(TARGET)/release/flowrun flows/index.yml
 	$(TARGET)/release/flowrun flows/query.yml
@@ -186,7 +188,7 @@ test: setup
 test-build: setup
 	cargo build --workspace --all-targets --quiet
 	@# The build of the demo has fewer features.
-	cargo build --workspace --lib --no-default-features --quiet
+	cargo check $(DEMO_BUILD) --quiet
 
 # Installed when missing; the versions are those that the configuration files are written for.
 AUDIT_TOOLS := cargo-deny@0.20.2:cargo-deny cargo-machete@0.9.2:cargo-machete typos-cli@1.52.0:typos
@@ -211,7 +213,7 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	@# The build of the demo has fewer features.
-	cargo check --workspace --no-default-features --quiet
+	cargo check $(DEMO_BUILD) --quiet
 
 # Always the same packages: with a different selection, cargo rebuilds the dependencies with other features.
 MEASURED := --release --quiet --workspace --bins --examples
