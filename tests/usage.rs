@@ -118,8 +118,8 @@ fn files_of_a_format_that_is_not_read_are_one_message_and_can_be_skipped() {
     };
     let (code, stderr) = run(&[]);
     assert_eq!(code, Some(1), "{stderr}");
-    assert_eq!(stderr.matches("a HEIF image").count(), 1, "{stderr}");
-    assert!(stderr.contains("failed: 3 × the content is a HEIF image"), "{stderr}");
+    assert_eq!(stderr.matches("a HEIC image").count(), 1, "{stderr}");
+    assert!(stderr.contains("failed: 3 × the content is a HEIC image"), "{stderr}");
     let (code, stderr) = run(&["--include", "*.png"]);
     assert!(code == Some(0) && stderr.contains("1 succeeded, 0 failed, 4 files skipped"), "{stderr}");
     let flow = "jtype: Flow\nwith: {endpoint: /x, input: media, include: [image/*, '!*.heic']}\n\

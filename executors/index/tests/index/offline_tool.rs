@@ -269,7 +269,7 @@ fn missing_shards_and_manifests_are_reported() {
     let found = problems(directory.path());
     assert!(found.len() == 2 && found[0].contains("0/manifest.json is damaged: it is missing"), "{found:?}");
     assert!(
-        found[1].contains("pod/2 is missing: the index has 3 shards; restore it from a snapshot"),
+        found[1].contains("pod/2 is missing: the index has 3 shards; restore a snapshot"),
         "{found:?}"
     );
     assert_eq!(problems(&base.join("1")), [""; 0]);
