@@ -122,7 +122,7 @@ async fn a_failed_request_has_an_http_error_code_for_clients_that_request_it() {
 #[tokio::test]
 async fn an_endpoint_is_documented_with_its_effect_and_parameters() {
     let executors = "- {name: reader, uses: ImageReader}\n- {name: encoder, uses: ImageDescriptorEncoder}\n\
-        - {name: index, uses: VectorIndexer}";
+        - {name: index, uses: VectorIndexer, uses_with: {access_paths: '@c'}}";
     let served = serve_flow("", executors).await;
     let (_, _, openapi) = served.http("GET", "/openapi.json", "", "").await;
     let openapi: Value = serde_json::from_str(&openapi).unwrap();

@@ -268,10 +268,7 @@ fn missing_shards_and_manifests_are_reported() {
     std::fs::remove_dir_all(base.join("2")).unwrap();
     let found = problems(directory.path());
     assert!(found.len() == 2 && found[0].contains("0/manifest.json is damaged: it is missing"), "{found:?}");
-    assert!(
-        found[1].contains("pod/2 is missing: the index has 3 shards; restore a snapshot"),
-        "{found:?}"
-    );
+    assert!(found[1].contains("pod/2 is missing: the index has 3 shards; restore a snapshot"), "{found:?}");
     assert_eq!(problems(&base.join("1")), [""; 0]);
     // A snapshot or an export of the others would pass for the whole index.
     let copied = tool::copy(&base, &directory.path().join("copy"));
