@@ -115,8 +115,8 @@ clean-demo:
 # keyed by its requirements.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 
-# Chromium tests the web pages; python3-venv creates environments where Python itself cannot.
-CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
+# Chromium tests the web pages, ffmpeg decodes videos; python3-venv creates environments where Python itself cannot.
+CLIENT_PACKAGES := ffmpeg python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
 
 clients: setup
 	$(call install,$(CLIENT_PACKAGES))

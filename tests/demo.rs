@@ -104,6 +104,12 @@ fn the_first_image_has_the_class_of_the_query() {
 }
 
 #[test]
+fn the_first_video_has_the_class_of_the_query() {
+    // Animated pictures need no ffmpeg. A query is the first frame of a clip, without its motion.
+    assert!(precision_at_1("flows/media", "clips", &[]) >= 0.8);
+}
+
+#[test]
 fn the_pretrained_network_finds_images_of_the_class_of_the_query() {
     let (Some(model), Some(library)) = (efficientnet(), runtime_library()) else { return };
     let variables = [

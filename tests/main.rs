@@ -55,3 +55,4 @@ mod tiff;
 mod topology;
 mod typos;
 mod usage;
+mod videos;
