@@ -3,6 +3,7 @@
 #
 #   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
 #   make demo-images      finds pictures with the pretrained EfficientNet-Lite0; INPUT=~/Pictures make demo-images
+#   make demo-video       finds videos of known scenes by pictures, and counts how often; INPUT=~/Videos make demo-video
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
 #   make test             checks the formatting, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
@@ -55,7 +56,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -105,6 +106,22 @@ demo-images: efficientnet
 	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/index.yml $(if $(INPUT),-i $(INPUT))
 	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/query.yml $(addprefix -i ,$(or $(QUERIES),$(INPUT)))
 IMAGES := ENCODER=efficientnet.yml WORKSPACE=$(CURDIR)/demo/workspace/images
+
+# Searches the videos of INPUT for the pictures QUERIES, by default videos of known scenes for pictures from them.
+demo-video: setup
+	$(call install,ffmpeg python3)
+	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	@mkdir -p demo && rm -rf demo/workspace/media
+ifdef INPUT
+	$(TARGET)/release/flowrun flows/media/index.yml -i $(INPUT)
+	$(if $(QUERIES),env -u INPUT $(TARGET)/release/flowrun flows/media/query.yml -i $(QUERIES))
+else
+	$(TARGET)/release/demo-data --out demo
+	python3 flows/demo-data/videos.py make demo
+	$(TARGET)/release/flowrun flows/media/index.yml -i demo/videos
+	$(TARGET)/release/flowrun flows/media/query.yml -i demo/video-queries -o demo/video-results.jsonl
+	python3 flows/demo-data/videos.py score demo demo/video-results.jsonl
+endif
 
 clean-demo:
 	rm -rf demo
