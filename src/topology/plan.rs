@@ -5,7 +5,7 @@ use super::describe::DescribedExecutor;
 use super::machine::Machine;
 use super::resolve::PodExecutors;
 use super::spans::{PodSpans, TopologySpans};
-use super::{DocumentCondition, InputPort, JobPlan, PodPlan, Topology};
+use super::{DocumentCondition, InputPort, JobPlan, PodPlacement, PodPlan, Topology};
 use crate::diagnostic::Spanned;
 use crate::graph::{FlowGraph, Vertex};
 use crate::spec::{BatchingTable, FlowSpec, Join, PodSpec, PollingTable, Strategy, Uses};
@@ -24,11 +24,10 @@ pub fn plan(
     }
     let Planner { mut pods, spans, stages, .. } = planner;
     let (entry_ports, exit_inputs) = connect(graph, &mut pods, &stages);
-    let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
     for pod in &mut pods {
         pod.channel_slots = spec.prefetch;
-        pod.threads = machine.threads_per_worker(workers);
     }
+    share_threads(&mut pods, machine);
     Topology {
         name: spec.name.clone(),
         memory: MemoryBound::new(&pods, &entry_ports, spec.prefetch, machine.memory),
@@ -45,6 +44,14 @@ pub fn plan(
             pods: spans,
             job_inputs: spec.job.input.iter().map(|path| path.span).collect(),
         },
+    }
+}
+
+/// Shares the threads of the machine among the workers that compute in this process.
+pub(super) fn share_threads(pods: &mut [PodPlan], machine: Machine) {
+    let workers = pods.iter().map(PodPlan::executors_here).sum();
+    for pod in pods {
+        pod.threads = machine.threads_per_worker(workers);
     }
 }
 
@@ -149,6 +156,7 @@ fn stage(pod: &PodSpec, uses: &Spanned<Uses>, executor: Option<DescribedExecutor
         timeout_send: pod.timeout_send.filter(|_| main),
         timeout_ready: pod.timeout_ready,
         read_only: pod.read_only,
+        placement: PodPlacement::Here,
     }
 }
 
