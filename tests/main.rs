@@ -56,3 +56,4 @@ mod tiff;
 mod topology;
 mod typos;
 mod usage;
+mod videos;

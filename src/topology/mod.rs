@@ -22,6 +22,7 @@ mod parameters;
 mod placement;
 mod placement_check;
 mod plan;
+mod pod_plan;
 mod python;
 mod resolve;
 mod spans;
@@ -31,7 +32,6 @@ mod worker_identity;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flowrun_sdk::ExecutorDescription;
 use serde::{Deserialize, Serialize};
 
 pub use budget::MemoryBound;
@@ -46,13 +46,14 @@ pub use machine::{Machine, Memory, MemorySource};
 pub use placement::{Placement, PodPlacement};
 pub use placement_check::check_placement;
 pub use plan::plan;
+pub use pod_plan::PodPlan;
 pub use resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor, resolve};
 pub(crate) use spans::diagnostic_at;
 pub use spans::{ComponentSpans, PodSpans, TopologySpans};
 pub(crate) use summary::format_bytes;
 pub use worker_identity::WorkerIdentity;
 
-use crate::spec::{BatchingTable, GatewaySpec, Join, PollingTable, Strategy, WhenFull};
+use crate::spec::{GatewaySpec, WhenFull};
 
 /// A flow as it will run. Equality and serialisation cover everything but [`Topology::spans`].
 ///
@@ -84,52 +85,6 @@ pub struct Topology {
     /// Positions in the flow file, for diagnostics.
     #[serde(skip)]
     pub spans: TopologySpans,
-}
-
-/// A pod as it will run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PodPlan {
-    /// The pod's name; `NAME/before` and `NAME/after` for the pods of `uses_before` and `uses_after`.
-    pub name: String,
-    /// Number of inputs. The pod waits for one part of a request at each of them; more than one is a join.
-    pub inputs: usize,
-    /// Merging of the parts at a join.
-    pub join: Join,
-    /// Merging of the results of the pod's shards.
-    pub shard_join: Join,
-    /// Condition for documents that enter the pod; `None` lets all enter.
-    pub when: Option<DocumentCondition>,
-    /// Inputs that the pod's results are sent to.
-    pub outputs: Vec<InputPort>,
-    /// Number of shards, each with its own part of the data.
-    pub shards: usize,
-    /// Number of workers per shard, which compete for requests.
-    pub replicas: usize,
-    /// Shards that receive a request, by endpoint.
-    pub polling: PollingTable,
-    /// Choice of the shard of a new document.
-    pub strategy: Strategy,
-    /// The executor; `None` if it could not be resolved, in which case the topology cannot be launched.
-    pub executor: Option<ExecutorPlan>,
-    /// Facts about the executor that are known before it is started.
-    pub description: ExecutorDescription,
-    /// Capacity of the channel to the workers of each shard. Equal to the number of credits, so that sending never waits
-    /// and requests queue only at the entrance.
-    pub channel_slots: usize,
-    /// Threads that each worker may keep busy.
-    pub threads: usize,
-    /// Maximum number of calls in progress per replica of an async executor.
-    pub concurrency: usize,
-    /// Endpoints whose requests share executor calls, by the flow file; the executor's own are added at launch.
-    pub batching: BatchingTable,
-    /// Maximum duration of one call, in addition to the request's deadline; `None` for no limit.
-    pub timeout_send: Option<Duration>,
-    /// Maximum time for starting an executor; `None` for no limit.
-    pub timeout_ready: Option<Duration>,
-    /// Set when stored data must not be changed.
-    pub read_only: bool,
-    /// Workers of the pod that this process runs.
-    pub placement: PodPlacement,
 }
 
 /// Destination of an edge: an input of a pod or of the exit.
