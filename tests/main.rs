@@ -21,6 +21,7 @@ mod conditions;
 mod conservation;
 mod demo;
 mod diagnostics;
+mod distributed;
 mod flow_file_fuzz;
 mod gateway;
 mod hanging;

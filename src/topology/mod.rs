@@ -2,27 +2,32 @@
 //! plain data.
 //!
 //! [`resolve()`] finds the executors that the flow names and checks their parameters, [`describe()`] adds the facts that are
-//! known about them before they are started, [`plan()`] turns pods into workers and channels. A topology can be printed,
-//! compared ([`Topology::diff`]) and serialised; nothing is started here. Launching a topology is the task of `runtime`,
-//! which makes no further decisions.
+//! known about them before they are started, [`plan()`] turns pods into workers and channels, and [`Topology::placed`] moves
+//! pods to workers in other processes. A topology can be printed, compared ([`Topology::diff`]) and serialised; nothing is
+//! started here. Launching a topology is the task of `runtime`, which makes no further decisions.
 
 mod budget;
+mod chain;
 mod component;
 mod condition;
 mod describe;
 mod diff;
 mod executor;
+mod fingerprint;
 mod isolate;
 mod library;
 mod machine;
 mod model;
 mod parameters;
+mod placement;
+mod placement_check;
 mod plan;
 mod pod_plan;
 mod python;
 mod resolve;
 mod spans;
 mod summary;
+mod worker_identity;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,19 +35,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use budget::MemoryBound;
+pub(crate) use chain::{chain_members, is_chain};
 pub use condition::DocumentCondition;
-pub use describe::{DescribedExecutor, describe};
+pub use describe::{DescribedExecutor, RunsHere, describe};
 pub use diff::TopologyDiff;
 pub(crate) use executor::executor_name;
 pub use executor::{ComponentPlan, ExecutorPlan, ExecutorRef, ProgramPlan, StepPlan};
 pub(crate) use library::fault_code as library_fault_code;
 pub use machine::{Machine, Memory, MemorySource};
+pub use placement::{Placement, PodPlacement};
+pub use placement_check::check_placement;
 pub use plan::plan;
 pub use pod_plan::PodPlan;
 pub use resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor, resolve};
 pub(crate) use spans::diagnostic_at;
 pub use spans::{ComponentSpans, PodSpans, TopologySpans};
 pub(crate) use summary::format_bytes;
+pub use worker_identity::WorkerIdentity;
 
 use crate::spec::{GatewaySpec, WhenFull};
 
@@ -105,7 +114,7 @@ pub struct JobPlan {
 }
 
 /// Identifies a worker of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
     /// Number of the shard, from 0.
     pub shard: usize,

@@ -37,11 +37,10 @@ pub fn plan(
     }
     let Planner { mut pods, spans, stages, .. } = planner;
     let (entry_ports, exit_inputs) = connect(graph, &mut pods, &stages);
-    let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
     for pod in &mut pods {
         pod.channel_slots = *prefetch;
-        pod.threads = machine.threads_per_worker(workers);
     }
+    share_threads(&mut pods, machine);
     Topology {
         name: name.clone(),
         memory: MemoryBound::new(&pods, &entry_ports, *prefetch, machine.memory),
@@ -55,6 +54,14 @@ pub fn plan(
         job: job_plan(job),
         gateway: gateway.clone(),
         spans: TopologySpans { pods: spans, job_inputs: job.input.iter().map(|path| path.span).collect() },
+    }
+}
+
+/// Shares the threads of the machine among the workers that compute in this process.
+pub(super) fn share_threads(pods: &mut [PodPlan], machine: Machine) {
+    let workers = pods.iter().map(PodPlan::executors_here).sum();
+    for pod in pods {
+        pod.threads = machine.threads_per_worker(workers);
     }
 }
 

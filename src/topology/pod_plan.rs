@@ -6,7 +6,7 @@ use flowrun_sdk::ExecutorDescription;
 use serde::{Deserialize, Serialize};
 
 use super::describe::DescribedExecutor;
-use super::{DocumentCondition, ExecutorPlan, InputPort, Worker};
+use super::{DocumentCondition, ExecutorPlan, InputPort, PodPlacement};
 use crate::diagnostic::Spanned;
 use crate::spec::{BatchingTable, Join, PodSpec, PollingTable, Strategy, Uses};
 
@@ -52,6 +52,8 @@ pub struct PodPlan {
     pub timeout_ready: Option<Duration>,
     /// Set when stored data must not be changed.
     pub read_only: bool,
+    /// Workers of the pod that this process runs.
+    pub placement: PodPlacement,
 }
 
 /// Role of a planned pod within its pod of the graph.
@@ -128,13 +130,8 @@ impl PodPlan {
             timeout_send: timeout_send.filter(|_| main),
             timeout_ready: *timeout_ready,
             read_only: *read_only,
+            placement: PodPlacement::Here,
         }
-    }
-
-    /// All workers of the pod, shard by shard.
-    pub fn workers(&self) -> impl Iterator<Item = Worker> {
-        let replicas = self.replicas;
-        (0..self.shards).flat_map(move |shard| (0..replicas).map(move |replica| Worker { shard, replica }))
     }
 }
 
