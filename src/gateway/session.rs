@@ -8,6 +8,7 @@
 //!
 //! Messages are decoded and encoded by the [`Transport`].
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub(super) async fn serve<T: Transport>(mut transport: T, gateway: &Gateway, opt
         tokio::select! {
             answer = in_flight.next(), if !in_flight.is_empty() => {
                 let connected = match answer {
-                    Some(Ok(reply)) => transport.send(reply).await,
+                    Some(Ok(reply)) => in_flight.while_sending(transport.send(reply)).await,
                     Some(Err(reason)) => {
                         end = Some(reason);
                         true
@@ -140,27 +141,64 @@ pub(super) async fn serve<T: Transport>(mut transport: T, gateway: &Gateway, opt
     }
 }
 
-/// The requests in flight of a session.
-enum Answers<T: Transport> {
+/// The requests in flight of a session, and the answers that are not sent yet.
+struct Answers<T: Transport> {
+    in_flight: Requests<T>,
+    /// Answers that became ready while another one was sent.
+    ready: VecDeque<Answer<T>>,
+}
+
+enum Requests<T: Transport> {
     AsReady(FuturesUnordered<InFlight<T>>),
     InOrder(FuturesOrdered<InFlight<T>>),
 }
 
 impl<T: Transport> Answers<T> {
     fn new(in_order: bool) -> Self {
-        match in_order {
-            true => Self::InOrder(FuturesOrdered::new()),
-            false => Self::AsReady(FuturesUnordered::new()),
-        }
+        let in_flight = match in_order {
+            true => Requests::InOrder(FuturesOrdered::new()),
+            false => Requests::AsReady(FuturesUnordered::new()),
+        };
+        Self { in_flight, ready: VecDeque::new() }
     }
 
     fn push(&mut self, request: InFlight<T>) {
-        match self {
-            Self::AsReady(set) => set.push(request),
-            Self::InOrder(queue) => queue.push_back(request),
+        match &mut self.in_flight {
+            Requests::AsReady(set) => set.push(request),
+            Requests::InOrder(queue) => queue.push_back(request),
         }
     }
 
+    /// The next answer; `None` if there is no request.
+    async fn next(&mut self) -> Option<Answer<T>> {
+        match self.ready.pop_front() {
+            Some(answer) => Some(answer),
+            None => self.in_flight.next().await,
+        }
+    }
+
+    /// Waits for `sending`, and continues the requests in flight meanwhile: one whose answer is ready gives its place in the
+    /// flow to others, even if its client does not read.
+    async fn while_sending<F: Future<Output = bool>>(&mut self, sending: F) -> bool {
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                connected = &mut sending => return connected,
+                Some(answer) = self.in_flight.next() => self.ready.push_back(answer),
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.ready.len() + self.in_flight.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T: Transport> Requests<T> {
     async fn next(&mut self) -> Option<Answer<T>> {
         match self {
             Self::AsReady(set) => set.next().await,
@@ -173,9 +211,5 @@ impl<T: Transport> Answers<T> {
             Self::AsReady(set) => set.len(),
             Self::InOrder(queue) => queue.len(),
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

@@ -41,10 +41,15 @@ async fn websocket(served: &ServedFlow) -> TcpStream {
     stream
 }
 
-pub(super) async fn request_bytes(served: &ServedFlow) -> usize {
+/// Value of a metric without labels.
+pub(super) async fn gauge(served: &ServedFlow, name: &str) -> usize {
     let (_, _, metrics) = served.http("GET", "/metrics", "", "").await;
-    let line = metrics.lines().find_map(|line| line.strip_prefix("flowrun_request_bytes "));
-    line.unwrap().parse().unwrap()
+    let mut values = metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    values.next().unwrap().parse().unwrap()
+}
+
+pub(super) async fn request_bytes(served: &ServedFlow) -> usize {
+    gauge(served, "flowrun_request_bytes").await
 }
 
 #[tokio::test]

@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::SinkExt as _;
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
-use super::hostile::{request_bytes, sent};
+use super::hostile::{gauge, request_bytes, sent};
 use super::messages::request;
 use super::streams::{RESOURCE_EXHAUSTED, UNARY};
+use super::websocket::connect;
 use crate::support::client::{ServedFlow, serve_flow, serve_with_bytes, wait_until, wait_until_async};
+use crate::support::gate;
 
 const PASS: &str = "- {name: a, uses: Pass}";
 
@@ -35,6 +39,21 @@ async fn unread_replies_do_not_keep_others_out() {
     for _ in 0..3 {
         wait_until_async(async || served.http("POST", "/post", "", "{}").await.0 == 200).await;
     }
+    assert!(request_bytes(&served).await >= BYTES, "the client was disconnected meanwhile");
+}
+
+#[tokio::test]
+async fn requests_of_a_session_that_is_not_read_leave_the_flow_when_they_are_answered() {
+    let closed = gate::close();
+    let served = serve_flow("with: {prefetch: 2}", "- {name: gate, uses: Gate}").await;
+    let mut unread = connect(&served, "/", None).await;
+    let request = json!({"exec_endpoint": "/x", "data": [{"text": "x".repeat(BYTES)}]}).to_string();
+    for _ in 0..2 {
+        unread.send(Message::text(request.clone())).await.unwrap();
+    }
+    wait_until(|| served.flow.request_counts().in_flight == 2).await;
+    drop(closed);
+    wait_until_async(async || gauge(&served, "flowrun_requests_under_way").await == 0).await;
     assert!(request_bytes(&served).await >= BYTES, "the client was disconnected meanwhile");
 }
 
