@@ -97,6 +97,14 @@ impl ExecutorSpec {
         }
     }
 
+    /// True if `py_modules` has that file or module already.
+    pub(super) fn lists_module(&self, module: &PythonModule) -> bool {
+        self.py_modules.iter().any(|known| match (&known.file, &module.file) {
+            (Some(known), Some(file)) => known == file,
+            _ => known.written.value == module.written.value,
+        })
+    }
+
     /// True if `uses` is the path of a library, and the class thus the only executor in it.
     pub fn names_library_file(&self) -> bool {
         // A library that is recognised by its content may have any name.

@@ -121,6 +121,8 @@ fn pod(pod: &PodSpec) -> Value {
     object.set(&keys::USES, uses);
     object.set_if(&keys::USES_BEFORE, pod.uses_before.as_ref().map(|before| executor(&before.value)));
     object.set_if(&keys::USES_AFTER, pod.uses_after.as_ref().map(|after| executor(&after.value)));
+    let has_stage = pod.uses_before.is_some() || pod.uses_after.is_some();
+    object.set_if(&keys::PY_MODULES, modules(&pod.py_modules).filter(|_| has_stage));
     object.set_if(&keys::REPLICAS, (pod.replicas > 1).then_some(pod.replicas));
     object.set_if(&keys::SHARDS, (pod.shards > 1).then_some(pod.shards));
     let polling = pod.shards > 1 && pod.polling != PollingTable::default();
@@ -185,9 +187,7 @@ fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
     let mut metas = Object::default();
     metas.set_if(&keys::NAME, (spec.name != spec.class.value).then_some(spec.name.as_str()));
     metas.set_if(&keys::WORKSPACE, spec.workspace.as_deref().map(Path::to_string_lossy));
-    let written = |module: &PythonModule| Value::from(module.written.value.as_str());
-    let modules: Vec<Value> = spec.py_modules.iter().map(written).collect();
-    metas.set_if(&keys::PY_MODULES, (!modules.is_empty()).then_some(modules));
+    metas.set_if(&keys::PY_MODULES, modules(&spec.py_modules));
     let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
     let plugins = !spec.libraries.is_empty() && !spec.names_library_file();
     metas.set_if(&keys::PLUGINS, plugins.then(|| libraries.collect::<Value>()));
@@ -196,6 +196,12 @@ fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
     metas.set_if(&keys::SHA256, (!hashes.is_empty()).then_some(hashes));
     metas.set_if(&keys::READ_ONLY, spec.read_only.then_some(true));
     metas.0
+}
+
+/// Python modules as written; `None` if there are none.
+fn modules(modules: &[PythonModule]) -> Option<Vec<Value>> {
+    let written = modules.iter().map(|module| module.written.value.as_str().into());
+    (!modules.is_empty()).then(|| written.collect())
 }
 
 /// The handlers as lists of calls: `component /endpoint @paths`.

@@ -16,7 +16,7 @@ use super::isolate::{self, report_unused_env};
 use super::library::{self, FoundLibrary, SearchPath};
 use super::model;
 use super::parameters::parameter_diagnostic;
-use super::python;
+use super::python::{self, with_pod_modules};
 use super::spans::ComponentSpans;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{ExecutorSpec, FlowSpec, Parameters, Step, StepTarget, Uses, method_endpoint};
@@ -104,11 +104,11 @@ pub fn resolve(
             env: &pod.env,
             libraries: &libraries,
         };
-        let mut resolve = |uses| resolve_executor(uses, &settings, catalog, report);
+        let mut resolve = |uses: &Spanned<Uses>| resolve_executor(uses, &settings, catalog, report);
         pods.push(PodExecutors {
-            before: pod.uses_before.as_ref().and_then(&mut resolve),
+            before: pod.uses_before.as_ref().and_then(|uses| resolve(&with_pod_modules(uses, pod, catalog))),
             main: if pod.remote_unsupported.is_none() { resolve(&pod.executor) } else { None },
-            after: pod.uses_after.as_ref().and_then(&mut resolve),
+            after: pod.uses_after.as_ref().and_then(|uses| resolve(&with_pod_modules(uses, pod, catalog))),
         });
         if let Some(reason) = &pod.remote_unsupported {
             let message = format!("`{}` cannot be run: {}", pod.name.value, reason.value);
