@@ -161,6 +161,7 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value
         && spec.workspace.is_none()
+        && spec.description.is_none()
         && spec.py_modules.is_empty()
         && !spec.read_only
         && (spec.libraries.is_empty() || spec.names_library_file())
@@ -187,6 +188,7 @@ fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
     let mut metas = Object::default();
     metas.set_if(&keys::NAME, (spec.name != spec.class.value).then_some(spec.name.as_str()));
     metas.set_if(&keys::WORKSPACE, spec.workspace.as_deref().map(Path::to_string_lossy));
+    metas.set_if(&keys::META_DESCRIPTION, spec.description.as_deref());
     metas.set_if(&keys::PY_MODULES, modules(&spec.py_modules));
     let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
     let plugins = !spec.libraries.is_empty() && !spec.names_library_file();

@@ -64,13 +64,12 @@ pub(super) fn resolve(
     }
     let executor_type = *catalog.get(PYTHON_EXECUTOR)?;
     let modules: Vec<Value> = spec.py_modules.iter().map(|module| module_text(module).into()).collect();
-    let metas = json!({"name": spec.name});
     let with = json!({
         "class": spec.class.value,
         "modules": modules,
         "python": settings.python.map(|python| python.path.to_string_lossy()),
         "with": spec.with.values,
-        "metas": metas,
+        "metas": metas(spec),
         "requests": methods(&spec.requests.handlers),
         "workspace": workspace.to_string_lossy(),
         "env": settings.env.values,
@@ -131,8 +130,23 @@ fn classes(text: &str) -> impl Iterator<Item = &str> {
     names.map(|rest| rest.split(['(', ':', ' ']).next().unwrap_or(rest))
 }
 
+/// The `metas` that the class receives: those that the flow sets. The workspace is absolute, because the class may change its
+/// working directory.
+fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
+    let workspace = spec.workspace.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
+    let metas = [
+        ("name", Some(spec.name.clone())),
+        ("workspace", workspace),
+        ("description", spec.description.clone()),
+    ];
+    metas.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 fn module_text(module: &PythonModule) -> String {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     match &module.file {
         Some(file) => absolute(file).to_string_lossy().into_owned(),
         None => module.written.value.clone(),

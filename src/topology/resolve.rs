@@ -312,6 +312,7 @@ impl Resolver<'_> {
             with: Parameters { values, ..Parameters::empty(span) },
             name: class.to_owned(),
             workspace: spec.workspace.clone(),
+            description: None,
             directory: spec.directory.clone(),
             read_only: spec.read_only,
             py_modules: Vec::new(),
