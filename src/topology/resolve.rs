@@ -57,6 +57,8 @@ impl<E> PodExecutors<E> {
 /// A resolved executor.
 #[derive(Clone, Debug)]
 pub struct ResolvedExecutor {
+    /// Its own name: `metas.name`, by default its class.
+    pub name: String,
     /// The components: one, or several for a compound executor.
     pub components: Vec<ResolvedComponent>,
     /// Calls of components, by endpoint.
@@ -180,7 +182,11 @@ fn resolve_executor(
         .collect();
     let components = resolver.components;
     let (programs, true) = (programs?, complete) else { return None };
-    Some(ResolvedExecutor { components, programs, pass_unmatched: spec.requests.pass_unmatched })
+    let name = match components.first() {
+        Some(only) if is_unnamed(spec) => only.plan.class.clone(),
+        _ => spec.name.clone(),
+    };
+    Some(ResolvedExecutor { name, components, programs, pass_unmatched: spec.requests.pass_unmatched })
 }
 
 struct Resolver<'a> {
@@ -194,15 +200,13 @@ impl Resolver<'_> {
     /// Resolves a component and adds it. Returns `false`, after a report, when that is not possible.
     fn add_component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.settings.workspace);
-        // `uses: ./libmine.so` sets no name but a path; the workspace is then named after the class.
-        let unnamed = spec.names_library_file() && spec.name == spec.class.value;
         let found = if python::is_python(spec, self.settings.python, self.catalog) {
             python::resolve(spec, self.settings, base, self.catalog, self.report)
         } else {
             self.resolve_type(spec)
         };
         let Some(found) = found else { return false };
-        let workspace = base.join(if unnamed { &found.class } else { &spec.name });
+        let workspace = base.join(if is_unnamed(spec) { &found.class } else { &spec.name });
         let plan = ComponentPlan {
             executor: found.executor,
             class: found.class,
@@ -323,6 +327,11 @@ impl Resolver<'_> {
         };
         self.add_component(&builtin).then(|| self.components.len() - 1)
     }
+}
+
+/// True for `uses: ./libmine.so`, which sets no name but a path: the executor is then named after its class.
+fn is_unnamed(spec: &ExecutorSpec) -> bool {
+    spec.names_library_file() && spec.name == spec.class.value
 }
 
 fn unknown_executor(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {
