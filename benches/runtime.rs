@@ -1,15 +1,22 @@
-//! Overhead of the runtime: hops from pod to pod, throughput of small documents, and dynamic batching.
+//! Overhead of the runtime: hops from pod to pod, throughput of small documents, dynamic batching, and calls of workers.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic ends the benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic ends the benchmark"
+)]
 
 use std::hint::black_box;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flowrun::diagnostic::{Report, Sources};
+use flowrun::gateway::{Gateway, Tokens, serve};
 use flowrun::runtime::{Flow, Outcome, Request, launch};
+use flowrun::topology::{Machine, Placement, Topology, Worker, WorkerIdentity};
 use flowrun::yaml::Environment;
 use flowrun_sdk::{
     AsyncExecutor, Build, BuildError, Call, Catalog, Document, Documents, Executor, ExecutorError,
@@ -52,6 +59,12 @@ const WORKERS: [(&str, &str); 3] = [("thread", "OnThread"), ("task", "InTask"), 
 
 /// Launches a chain of `pods` pods with the executor `uses`.
 fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
+    let (topology, catalog) = plan_chain(pods, uses);
+    start(tasks, &topology, &catalog)
+}
+
+/// Plans a chain of `pods` pods with the executor `uses`. Returns it with the executors.
+fn plan_chain(pods: usize, uses: &str) -> (Topology, Catalog) {
     let mut catalog: Catalog = flowrun::catalog::built_in();
     catalog.add(ExecutorType::new::<NoParameters>("Affine", "Sleeps.", |_| Ok(Instance::new(Affine))));
     catalog.add(ExecutorType::new::<NoParameters>("OnThread", "Does nothing.", thread));
@@ -60,14 +73,13 @@ fn chain(tasks: &Runtime, pods: usize, uses: &str) -> Flow {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flow.yml");
     std::fs::write(&path, format!("jtype: Flow\nwith: {{prefetch: 64}}\nexecutors:\n{executors}")).unwrap();
-    plan_and_launch(tasks, &path, &catalog)
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let read = flowrun::read(&path, &Environment::default(), &catalog, &mut sources, &mut report);
+    (read.unwrap().1, catalog)
 }
 
-fn plan_and_launch(tasks: &Runtime, path: &Path, catalog: &Catalog) -> Flow {
-    let (mut sources, mut report) = (Sources::default(), Report::default());
-    let read = flowrun::read(path, &Environment::default(), catalog, &mut sources, &mut report);
-    let (_, topology) = read.unwrap();
-    tasks.block_on(launch(&topology, catalog, &mut report)).unwrap()
+fn start(tasks: &Runtime, topology: &Topology, catalog: &Catalog) -> Flow {
+    tasks.block_on(launch(topology, catalog, &mut Report::default())).unwrap()
 }
 
 fn documents(count: usize) -> Documents {
@@ -78,7 +90,7 @@ fn documents(count: usize) -> Documents {
 fn stream_through(
     tasks: &Runtime,
     flow: &Flow,
-    requests: u64,
+    (requests, in_flight): (u64, usize),
     documents: impl Fn() -> Documents,
 ) -> Duration {
     let send = |_| async {
@@ -90,7 +102,7 @@ fn stream_through(
     };
     let started = Instant::now();
     tasks.block_on(async {
-        let mut replies = stream::iter(0..requests).map(send).buffer_unordered(64);
+        let mut replies = stream::iter(0..requests).map(send).buffer_unordered(in_flight);
         while replies.next().await.is_some() {}
     });
     started.elapsed()
@@ -105,7 +117,7 @@ fn hop(criterion: &mut Criterion) {
         let (flow, documents) = (chain(&tasks, PODS, uses), documents(1));
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|requests| {
-                stream_through(&tasks, &flow, requests, || documents.clone()) / PODS as u32
+                stream_through(&tasks, &flow, (requests, 64), || documents.clone()) / PODS as u32
             });
         });
     }
@@ -120,7 +132,8 @@ fn pass_through(criterion: &mut Criterion) {
     for (name, uses) in WORKERS {
         let (flow, documents) = (chain(&tasks, 3, uses), documents(100));
         group.bench_function(name, |bencher| {
-            bencher.iter_custom(|requests| stream_through(&tasks, &flow, requests, || documents.clone()));
+            bencher
+                .iter_custom(|requests| stream_through(&tasks, &flow, (requests, 64), || documents.clone()));
         });
     }
     group.finish();
@@ -151,12 +164,41 @@ fn batching(criterion: &mut Criterion) {
                 // Unique ids, because requests with a common id are never batched.
                 let next = AtomicU64::new(0);
                 let document = || Document::new(next.fetch_add(1, Ordering::Relaxed).to_string());
-                stream_through(&tasks, &flow, requests, || Documents::from(vec![document()]))
+                stream_through(&tasks, &flow, (requests, 64), || Documents::from(vec![document()]))
             });
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, hop, pass_through, batching);
+/// Requests of one document of 4 KB to an executor that does nothing, in this process and on a worker that is connected over
+/// loopback, one request at a time and 16 at a time.
+fn worker(criterion: &mut Criterion) {
+    let tasks = Runtime::new().unwrap();
+    let (topology, catalog) = plan_chain(1, "OnThread");
+    let local = start(&tasks, &topology, &catalog);
+    let (pod, first) = (&topology.pods[0].name, Worker { shard: 0, replica: 0 });
+    let part = topology.of_worker(pod, first, &Placement::default(), Machine::local()).unwrap();
+    let served = Gateway::new(Arc::new(start(&tasks, &part, &catalog)), &part, Tokens::default())
+        .with_identity(WorkerIdentity::new(&topology, pod, first));
+    let server = tasks.block_on(serve(served, &["127.0.0.1:0".parse().unwrap()], None)).unwrap();
+    let mut placement = Placement::default();
+    placement.pods.insert(pod.clone(), vec![vec![server.addresses()[0].to_string()]]);
+    let distributed = start(&tasks, &topology.placed(&placement, Machine::local()), &catalog);
+
+    let document: Documents = [Document::new("0").with_text("x".repeat(4 << 10))].into_iter().collect();
+    let mut group = criterion.benchmark_group("worker");
+    for (name, flow) in [("in_process", &local), ("on_worker", &distributed)] {
+        for in_flight in [1, 16] {
+            group.bench_function(format!("{name}/{in_flight}"), |bencher| {
+                bencher.iter_custom(|requests| {
+                    stream_through(&tasks, flow, (requests, in_flight), || document.clone())
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hop, pass_through, batching, worker);
 criterion_main!(benches);

@@ -1,9 +1,10 @@
 //! Registry of the built-in executor types.
 //!
 //! The executor crates know the SDK and not each other; types that combine crates are assembled in
-//! [`encoders`]. Other items of the executor crates are imported where they are used, mostly in [`cli`](crate::cli).
+//! [`encoders`] and [`videos`]. Other items of the executor crates are imported where they are used, mostly in [`cli`](crate::cli).
 
 mod encoders;
+mod videos;
 
 use flowrun_sdk::Catalog;
 
@@ -18,6 +19,7 @@ pub fn built_in() -> Catalog {
         flowrun_process::EXECUTORS,
         flowrun_rank::EXECUTORS,
         flowrun_remote::EXECUTORS,
+        videos::EXECUTORS,
     ])
     .with_libraries(flowrun_plugin::open)
 }

@@ -28,7 +28,8 @@ use std::path::Path;
 use diagnostic::{Report, Sources};
 use flowrun_sdk::Catalog;
 use graph::FlowGraph;
-use topology::{Machine, Topology};
+use spec::{FlowSpec, PlacementSpec};
+use topology::{Machine, Placement, RunsHere, Topology, chain_members};
 use yaml::Environment;
 
 /// Runs the first four stages: loads, parses, builds and plans the flow file at `path`.
@@ -42,12 +43,79 @@ pub fn read(
     sources: &mut Sources,
     report: &mut Report,
 ) -> Option<(FlowGraph, Topology)> {
+    let flow = parse_flow(path, environment, sources, report)?;
+    plan_flow(flow, |_| RunsHere { main: true, around: true }, catalog, report)
+}
+
+/// Files of a flow some of whose pods run on workers.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacedFlow<'a> {
+    /// The flow file.
+    pub flow: &'a Path,
+    /// The placement file.
+    pub placement: &'a Path,
+    /// The pod, or the chain `POD+POD`, that this process is to run alone; `None` for a gateway.
+    pub worker: Option<&'a str>,
+}
+
+/// Like [`read`], for a flow with a placement. The topology is that of the whole flow: [`Topology::placed`] and
+/// [`Topology::of_worker`] are the parts of it that processes run.
+pub fn read_placed(
+    PlacedFlow { flow, placement, worker }: PlacedFlow<'_>,
+    environment: &Environment,
+    catalog: &Catalog,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Option<(FlowGraph, Topology, Placement)> {
+    let flow = parse_flow(flow, environment, sources, report);
+    // Before the flow is planned, so that one run reports the errors of both files.
+    let placement = yaml::load(placement, environment, sources, report)
+        .and_then(|tree| spec::parse_placement(&tree, environment, sources, report))
+        .unwrap_or_default();
+    let runs_here = |pod: &str| match worker {
+        None => RunsHere { main: !is_placed(&placement, pod), around: true },
+        Some(worker) => RunsHere { main: chain_members(worker).any(|member| member == pod), around: false },
+    };
+    let (graph, topology) = plan_flow(flow?, runs_here, catalog, report)?;
+    let placement = topology::check_placement(&placement, &topology, catalog, report);
+    let workers = placement
+        .pods
+        .iter()
+        .flat_map(|(name, shards)| chain_members(name).map(move |member| (member, shards.clone())));
+    Some((graph.with_workers(workers), topology, placement))
+}
+
+fn is_placed(placement: &PlacementSpec, pod: &str) -> bool {
+    let mut names = placement.pods.iter().flat_map(|placed| chain_members(&placed.name.value));
+    names.any(|name| name == pod)
+}
+
+/// A parsed flow and the directory of its file.
+type ParsedFlow = (FlowSpec, std::path::PathBuf);
+
+fn parse_flow(
+    path: &Path,
+    environment: &Environment,
+    sources: &mut Sources,
+    report: &mut Report,
+) -> Option<ParsedFlow> {
     let tree = yaml::load(path, environment, sources, report)?;
     let spec = spec::parse(&tree, environment, sources, report)?;
+    Some((spec, sources.directory(tree.span.file).to_owned()))
+}
+
+/// Builds and plans a parsed flow. `runs_here` states which executors of a pod this process runs.
+fn plan_flow(
+    (spec, directory): ParsedFlow,
+    runs_here: impl Fn(&str) -> RunsHere,
+    catalog: &Catalog,
+    report: &mut Report,
+) -> Option<(FlowGraph, Topology)> {
     // Before the graph is built, so that one run reports the errors of both stages.
-    let executors = topology::resolve(&spec, catalog, sources.directory(tree.span.file), report);
+    let executors = topology::resolve(&spec, catalog, &directory, report);
+    let here: Vec<RunsHere> = spec.pods.iter().map(|pod| runs_here(&pod.name.value)).collect();
     let graph = graph::build(spec, report)?;
-    let executors = topology::describe(executors, report);
+    let executors = topology::describe(executors, &here, report);
     let topology = topology::plan(&graph, executors, Machine::local());
     Some((graph, topology))
 }

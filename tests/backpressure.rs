@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::workers::Distributed;
 use crate::support::{documents, gate, ids, plan, start};
 use flowrun::runtime::{Flow, Outcome, PendingResponse, Request};
 use flowrun::yaml::Environment;
@@ -20,6 +21,20 @@ fn fill(flow: &Flow, credits: usize) -> Vec<PendingResponse> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accepted_requests_equal_the_credits_of_the_topology() {
+    for prefetch in [1, 7, 50] {
+        check_credits(prefetch, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepted_requests_equal_the_credits_with_all_pods_on_workers() {
+    for prefetch in [1, 50] {
+        check_credits(prefetch, true).await;
+    }
+}
+
+/// Fills flows with `prefetch` credits and a blocked executor.
+async fn check_credits(prefetch: usize, on_workers: bool) {
     let shapes = [
         "- {name: last, uses: Gate}",
         "- {name: a, uses: Pass}\n- {name: b, uses: Chaos}\n- {name: last, uses: Gate}",
@@ -30,15 +45,14 @@ async fn accepted_requests_equal_the_credits_of_the_topology() {
          - {name: last, uses: Gate, uses_dynamic_batching: {/index: {preferred_batch_size: 3, timeout: 20}}}",
         "- {name: a, uses: Pass}\n- {name: side, uses: Gate, floating: true}",
     ];
-    for (prefetch, shape) in [1, 7, 50].into_iter().flat_map(|prefetch| shapes.map(|shape| (prefetch, shape)))
-    {
+    for shape in shapes {
         let closed = gate::close();
         let directory = tempfile::tempdir().unwrap();
         let yaml = format!("jtype: Flow\nwith: {{prefetch: {prefetch}}}\nexecutors:\n{shape}\n");
         let topology = plan(&yaml, directory.path(), &Environment::default());
         let printed = format!("credits: {prefetch} requests");
         assert!(topology.to_string().contains(&printed), "{topology}");
-        let flow = start(&topology).await;
+        let flow = Distributed::start(&topology, on_workers).await;
 
         let accepted = fill(&flow, topology.credits);
         assert_eq!(accepted.len(), topology.credits, "{yaml}");
@@ -54,6 +68,7 @@ async fn accepted_requests_equal_the_credits_of_the_topology() {
         }
         let drained = flow.drain(Duration::from_secs(20)).await;
         assert!(drained.completed(), "{drained:?}");
+        flow.end().await;
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{documents, plan, start};
+use crate::support::workers::Distributed;
+use crate::support::{documents, plan};
 use flowrun::runtime::{Outcome, Request};
 use flowrun::yaml::Environment;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
@@ -12,6 +13,9 @@ use rand_chacha::ChaCha8Rng;
 
 /// Number of flows. Each has its own random graph and random errors.
 const FLOWS: u64 = 2_400;
+
+/// Number of flows whose pods run on workers, each worker with a gateway of its own.
+const DISTRIBUTED_FLOWS: u64 = 60;
 
 /// A random graph: joins, branches, floating pods, shards, replicas, and executors that misbehave.
 fn flow(random: &mut ChaCha8Rng) -> String {
@@ -71,12 +75,13 @@ fn flow(random: &mut ChaCha8Rng) -> String {
     yaml
 }
 
-/// Sends random requests through one flow and checks its request counts.
-async fn check_flow(seed: u64) {
+/// Sends random requests through one flow, whose pods may run on workers, and checks its request counts.
+async fn check_flow(seed: u64, on_workers: bool) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let directory = tempfile::tempdir().unwrap();
     let yaml = flow(&mut random);
-    let flow = start(&plan(&yaml, directory.path(), &Environment::default())).await;
+    let topology = plan(&yaml, directory.path(), &Environment::default());
+    let flow = Distributed::start(&topology, on_workers).await;
     let requests = random.random_range(1..25);
     let mut waiting = Vec::new();
     let mut rejected = 0;
@@ -123,10 +128,21 @@ async fn check_flow(seed: u64) {
     assert!(flow.pod_statistics().iter().all(|pod| pod.queued == 0), "seed {seed}\n{yaml}");
     let drained = flow.drain(Duration::from_secs(60)).await;
     assert!(drained.completed(), "seed {seed}: {drained:?}\n{yaml}");
+    flow.end().await;
 }
 
 #[test]
 fn accepted_equals_replied_plus_failed_plus_expired_plus_cancelled_over_random_graphs() {
+    check_flows(FLOWS, false);
+}
+
+#[test]
+fn accepted_equals_replied_plus_failed_plus_expired_plus_cancelled_with_all_pods_on_workers() {
+    check_flows(DISTRIBUTED_FLOWS, true);
+}
+
+/// Checks the flows of the seeds below `flows`.
+fn check_flows(flows: u64, on_workers: bool) {
     std::panic::set_hook(Box::new(|panic| {
         if !panic.to_string().contains("chaos") {
             eprintln!("{panic}");
@@ -141,10 +157,10 @@ fn accepted_equals_replied_plus_failed_plus_expired_plus_cancelled_over_random_g
             tasks.spawn(async move {
                 loop {
                     let seed = seeds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if seed >= FLOWS {
+                    if seed >= flows {
                         break;
                     }
-                    check_flow(seed).await;
+                    check_flow(seed, on_workers).await;
                 }
             });
         }

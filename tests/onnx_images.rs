@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::models::{models, python, runtime_library};
+use crate::support::models::{efficientnet, models, python, runtime_library};
 use crate::support::program::{command, directory, json_lines, text};
 
 /// The reference images and embeddings, computed once. `None` without Python or models.
@@ -182,4 +182,25 @@ fn clip_encodes_images_with_its_visual_tower() {
     let (output, found) = encode_by("CLIPEncoder", &with, &reference.images(), Some(&library));
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_similar("CLIPEncoder", &found, &expected(case), 0.9999);
+}
+
+#[test]
+fn efficientnet_lite0_gives_the_embeddings_of_its_reference_in_numpy() {
+    let Some(directory) = efficientnet() else { return };
+    let expected = std::fs::read_to_string(directory.join("reference.json")).unwrap();
+    let expected: BTreeMap<String, Vec<f64>> = serde_json::from_str(&expected).unwrap();
+    let with = json!({"model_path": directory.join("model.onnx"), "preset": "efficientnet_lite0"});
+    for library in [None, runtime_library()] {
+        let (output, embeddings) = encode(&with, &directory.join("pictures"), library.as_deref());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(embeddings.len(), expected.len());
+        for (name, expected) in &expected {
+            assert_eq!((embeddings[name].len(), expected.len()), (1280, 1280), "{name}");
+            let differences = embeddings[name].iter().zip(expected).map(|(a, b)| (a - b).abs());
+            let largest = differences.fold(0.0, f64::max);
+            // After scaling, one of 30,000 pixels differs from Pillow's by 1.
+            let tolerance = if name.starts_with("scaled") { 1e-3 } else { 1e-4 };
+            assert!(largest <= tolerance, "{name}: {largest:e}");
+        }
+    }
 }

@@ -202,7 +202,7 @@ fn flows_with_unavailable_executors_can_be_drawn() {
             "name": "b", "needs": ["gateway"], "replicas": 1, "shards": 1,
             "polling": {"/search": "ALL", "/index": "ANY", "*": "ANY"},
             "uses": "RemoteExecutor", "floating": false, "external": true,
-            "addresses": "0.0.0.0:5", "when": null,
+            "addresses": "0.0.0.0:5", "workers": null, "when": null,
         })
     );
     for format in [Format::Mermaid, Format::Dot, Format::Svg] {

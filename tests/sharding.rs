@@ -16,10 +16,10 @@ use crate::support::{call, plan, scratch, start};
 const CORPORA: u64 = 150;
 
 /// Ids and scores of the matches of each query, in order.
-type Matches = Vec<Vec<(String, f32)>>;
+pub(crate) type Matches = Vec<Vec<(String, f32)>>;
 
 /// Documents with two chunks each. Vectors repeat often: three dimensions with three possible values.
-fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Document> {
+pub(crate) fn documents(random: &mut ChaCha8Rng, count: usize, prefix: &str) -> Vec<Document> {
     let mut vector = || loop {
         let vector: Vec<f32> = (0..3).map(|_| [-1.0, 0.0, 1.0][random.random_range(0..3)]).collect();
         if vector.iter().any(|element| *element != 0.0) {
@@ -48,11 +48,16 @@ async fn flow(directory: &Path, metric: &str, shards: usize, replicas: usize, ra
     start(&plan(&yaml, directory, &Environment::default())).await
 }
 
-async fn send(flow: &Flow, endpoint: &str, documents: Vec<Document>, top_k: usize) -> Vec<Document> {
+pub(crate) async fn send(
+    flow: &Flow,
+    endpoint: &str,
+    documents: Vec<Document>,
+    top_k: usize,
+) -> Vec<Document> {
     call(flow, endpoint, documents, json!({ "top_k": top_k })).await.documents.into_vec()
 }
 
-fn matches_of(queries: Vec<Document>) -> Matches {
+pub(crate) fn matches_of(queries: Vec<Document>) -> Matches {
     let matches = |document: &Document| (document.id.clone(), document.score().unwrap().value);
     queries.iter().map(|query| query.matches.iter().map(matches).collect()).collect()
 }

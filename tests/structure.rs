@@ -1,6 +1,7 @@
-//! Architecture tests: the direction of imports, the users of executor crates, and the size of files.
+//! Architecture tests: the direction of imports, the users of executor crates, the size of files, and forgotten steps of
+//! additions: modules that are not declared, settings without effect, executors without tests.
 //!
-//! They read the sources as text and know no Rust syntax beyond comments and paths. The language of comments is checked
+//! They read the sources as text and know no Rust syntax beyond comments, paths and fields. The language of comments is checked
 //! elsewhere.
 
 use std::collections::BTreeSet;
@@ -154,5 +155,107 @@ fn every_module_begins_with_a_module_comment() {
     for file in all_sources() {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("//! "), "{} has no module comment", file.display());
+    }
+}
+
+/// Files of a directory that declare its modules, the last one for a directory with a module file next to it.
+fn module_parents(directory: &Path) -> Vec<PathBuf> {
+    let inside = ["lib.rs", "main.rs", "mod.rs"].map(|name| directory.join(name));
+    inside.into_iter().chain([directory.with_extension("rs")]).filter(|file| file.is_file()).collect()
+}
+
+#[test]
+fn every_source_file_is_a_module_of_its_crate() {
+    for file in all_sources() {
+        let (directory, name) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+        let (directory, name) = match name {
+            "lib" | "main" => continue,
+            "mod" => (directory.parent().unwrap(), directory.file_name().unwrap().to_str().unwrap()),
+            _ => (directory, name),
+        };
+        // Without such a file, it is the root of a test or an example, which Cargo finds.
+        let parents = module_parents(directory);
+        let declares = |parent: &PathBuf| {
+            let text = std::fs::read_to_string(parent).unwrap();
+            text.contains(&format!("mod {name};")) || text.contains(&format!("\"{name}.rs\""))
+        };
+        assert!(
+            parents.is_empty() || parents.iter().any(declares),
+            "{} is not compiled: add `mod {name};` to {}",
+            file.display(),
+            parents[0].display()
+        );
+    }
+}
+
+/// Structs whose fields are settings of a flow, and their files.
+const SETTINGS: [(&str, &str); 4] = [
+    ("Topology", "src/topology/mod.rs"),
+    ("PodPlan", "src/topology/pod_plan.rs"),
+    ("JobPlan", "src/topology/mod.rs"),
+    ("GatewaySpec", "src/spec/gateway.rs"),
+];
+
+/// Directories that use settings, and files of them that only fill or compare plans.
+const SETTING_USERS: [&str; 5] = ["src/topology", "src/runtime", "src/job", "src/gateway", "src/cli"];
+const PLANNERS: [&str; 6] = ["mod.rs", "plan.rs", "pod_plan.rs", "diff.rs", "resolve.rs", "describe.rs"];
+
+#[test]
+fn every_setting_of_a_flow_is_used() {
+    let is_planner =
+        |file: &PathBuf| PLANNERS.iter().any(|name| *file == Path::new("src/topology").join(name));
+    let users = SETTING_USERS.iter().flat_map(|directory| sources(Path::new(directory)));
+    let used: BTreeSet<String> = users
+        .filter(|file| !is_planner(file))
+        .flat_map(|file| names_after(".", &std::fs::read_to_string(file).unwrap()))
+        .collect();
+    for (name, file) in SETTINGS {
+        let text = std::fs::read_to_string(file).unwrap();
+        let (_, fields) = text.split_once(&format!("pub struct {name} {{\n")).unwrap();
+        let (fields, _) = fields.split_once("\n}").unwrap();
+        for field in fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':')) {
+            assert!(
+                used.contains(field.0),
+                "`{name}::{}` has no effect: no code outside of the planning reads it",
+                field.0
+            );
+        }
+    }
+}
+
+/// Built-in executors that tests reach by other names.
+const OTHERWISE_TESTED: [&str; 3] = [
+    // The type of `BasePbIndexer`.
+    "ChunkPbIndexer",
+    // Of `isolate: process`, and of Python classes.
+    "IsolatedExecutor",
+    "PythonExecutor",
+];
+
+/// Text of the tests of a file: all of it below `tests`, otherwise its module `tests`.
+fn tests_in(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    if file.components().any(|component| component.as_os_str() == "tests") || file.ends_with("tests.rs") {
+        return text;
+    }
+    text.split_once("#[cfg(test)]").map(|(_, tests)| tests.to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn every_built_in_executor_is_named_in_a_test() {
+    // The table of sample parameters names executors that it does not test.
+    let files = all_sources().into_iter().filter(|file| !file.ends_with("tests/topology.rs"));
+    let words: BTreeSet<String> = files
+        .flat_map(|file| {
+            let text = tests_in(&file);
+            let words = text.split(|letter: char| !letter.is_alphanumeric());
+            words.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    for name in flowrun::catalog::built_in().types().map(|executor_type| executor_type.name) {
+        assert!(
+            words.contains(name) || OTHERWISE_TESTED.contains(&name),
+            "no test names `{name}`: test it in `tests/` of its crate"
+        );
     }
 }

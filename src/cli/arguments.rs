@@ -19,6 +19,7 @@ use super::new::NewOptions;
 use super::plugin::PluginOptions;
 use super::run::RunOptions;
 use super::serve::ServeOptions;
+use super::worker::WorkerOptions;
 
 /// Examples under `--help`.
 const EXAMPLES: &str = concat!(
@@ -62,6 +63,8 @@ pub(super) enum Command {
     Run(RunOptions),
     /// Serve a flow over gRPC, HTTP and WebSocket
     Serve(ServeOptions),
+    /// Serve one replica of a pod to the gateways of its flow, in another process or on another machine
+    Worker(WorkerOptions),
     /// Send documents to a running service, on this machine or another
     Client(ClientOptions),
     /// Measure the throughput and latency of a service or a flow

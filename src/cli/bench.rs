@@ -144,7 +144,8 @@ fn documents(options: &BenchOptions) -> anyhow::Result<Vec<Document>> {
 
 /// Serves a flow on a free port of the loopback interface.
 async fn serve(path: &Path, token: Option<Token>) -> anyhow::Result<Server> {
-    let file = FlowFile::read(path, &Environment::from_process([]), built_in(), Policy::default());
+    let file =
+        FlowFile::read(path, None, None, &Environment::from_process([]), built_in(), Policy::default());
     let topology = file.checked(Severity::Warning)?;
     let flow = file.launch(topology, Severity::Warning, runtime::launch_background).await?;
     let gateway = Gateway::new(Arc::new(flow), topology, token);

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::diagnostics::counts;
-use super::exit::Exit;
-use super::flow_file::{FlowFile, ReadOptions};
+use super::exit::{EarlyExit, Exit};
+use super::flow_file::{FlowFile, PlacementOption, ReadOptions};
 use super::job_options::JobOptions;
 use super::terminal::has_colour;
 use crate::diagnostic::{Code, Diagnostic, Format, Report, Sources, render_all};
@@ -25,6 +25,8 @@ pub(super) struct CheckOptions {
     #[arg(value_name = "FLOW", required = true)]
     flows: Vec<PathBuf>,
     #[command(flatten)]
+    placement: PlacementOption,
+    #[command(flatten)]
     read: ReadOptions,
     /// Output format of the diagnostics.
     #[arg(long, value_enum, default_value_t)]
@@ -34,7 +36,11 @@ pub(super) struct CheckOptions {
 /// Reads the flows and prints the diagnostics to standard output; in the format for people also the number of
 /// diagnostics, and of a single flow its normal form and its topology.
 pub(super) fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
-    let mut files: Vec<FlowFile> = options.flows.iter().map(|path| options.read.flow(path)).collect();
+    if options.placement.placement.is_some() && options.flows.len() > 1 {
+        return Err(EarlyExit::usage("a placement belongs to one flow: name only that flow").into());
+    }
+    let read = |path: &PathBuf| options.read.flow(path, &options.placement);
+    let mut files: Vec<FlowFile> = options.flows.iter().map(read).collect();
     files.iter_mut().for_each(check_use);
     let mut out = std::io::stdout().lock();
     let colour = has_colour(&out);

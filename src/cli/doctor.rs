@@ -40,6 +40,7 @@ pub(super) fn doctor(options: &DoctorOptions) -> anyhow::Result<Exit> {
         ("features", optional::features()),
         ("models", models),
         ("libraries", libraries()),
+        ("videos", videos()),
         ("Python", python.unwrap_or_else(|reason| reason)),
         ("cache", cache.unwrap_or_else(|| "none".to_owned())),
     ];
@@ -69,6 +70,11 @@ fn fix() -> Result<(), runtime::FetchError> {
         return Ok(());
     }
     runtime::fetch().map(drop)
+}
+
+/// Describes the installed ffmpeg, or the commands that install it.
+fn videos() -> String {
+    flowrun_video::installed().map_or_else(|reason| reason, |version| format!("ffmpeg {version}"))
 }
 
 /// Lists the ONNX Runtime libraries that were found, each with its version or the reason why it is not usable.

@@ -10,10 +10,11 @@ use super::diagnostics::print_diagnostics;
 use super::exit::{EarlyExit, Exit};
 use super::message;
 use super::value_parsers::assignment;
+use crate::PlacedFlow;
 use crate::diagnostic::{Code, Policy, Report, Severity, Sources};
 use crate::graph::FlowGraph;
 use crate::runtime::Flow;
-use crate::topology::Topology;
+use crate::topology::{Machine, Placement, Topology};
 use crate::yaml::Environment;
 
 /// A flow file and options for reading it.
@@ -23,7 +24,17 @@ pub(super) struct FlowOptions {
     #[arg(value_name = "FLOW")]
     path: PathBuf,
     #[command(flatten)]
+    placement: PlacementOption,
+    #[command(flatten)]
     read: ReadOptions,
+}
+
+/// The placement of a flow.
+#[derive(Debug, Args)]
+pub(super) struct PlacementOption {
+    /// File with the pods that run on workers, and the addresses of the workers. Other pods run in the gateway.
+    #[arg(long, value_name = "FILE")]
+    pub(super) placement: Option<PathBuf>,
 }
 
 /// Options for reading flow files.
@@ -44,25 +55,42 @@ pub(super) struct ReadOptions {
 impl FlowOptions {
     /// Reads the flow file in order to run it.
     pub(super) fn read(&self) -> FlowFile {
-        self.read.flow(&self.path)
+        self.read.flow(&self.path, &self.placement)
+    }
+
+    /// Reads the flow file in order to run the pod `worker` of it alone.
+    pub(super) fn read_worker(&self, worker: &str) -> FlowFile {
+        self.read.flow_with(&self.path, &self.placement, Some(worker), false)
     }
 
     /// Reads the flow file in order to draw it: nothing is launched.
     pub(super) fn inspect(&self) -> FlowFile {
-        self.read.flow_with(&self.path, true)
+        self.read.flow_with(&self.path, &self.placement, None, true)
     }
 }
 
 impl ReadOptions {
     /// Reads the flow file at `path` in order to run it.
-    pub(super) fn flow(&self, path: &Path) -> FlowFile {
-        self.flow_with(path, false)
+    pub(super) fn flow(&self, path: &Path, placement: &PlacementOption) -> FlowFile {
+        self.flow_with(path, placement, None, false)
     }
 
-    fn flow_with(&self, path: &Path, inspect: bool) -> FlowFile {
+    /// Reads the flow file at `path` without a placement, in order to inspect it.
+    pub(super) fn inspect(&self, path: &Path) -> FlowFile {
+        self.flow_with(path, &PlacementOption { placement: None }, None, true)
+    }
+
+    fn flow_with(
+        &self,
+        path: &Path,
+        PlacementOption { placement }: &PlacementOption,
+        worker: Option<&str>,
+        inspect: bool,
+    ) -> FlowFile {
         let environment = Environment::from_process(self.variables.iter().cloned());
         let catalog = crate::catalog::built_in().with_stand_ins(self.stand_in);
-        FlowFile::read(path, &environment, catalog, Policy { lenient: self.lenient, inspect })
+        let policy = Policy { lenient: self.lenient, inspect };
+        FlowFile::read(path, placement.as_deref(), worker, &environment, catalog, policy)
     }
 }
 
@@ -70,21 +98,51 @@ impl ReadOptions {
 pub(super) struct FlowFile {
     /// Absent if loading, parsing or building the graph failed.
     pub(super) graph: Option<FlowGraph>,
-    /// Present together with the graph. It may be launched only if the report has no errors.
+    /// Present together with the graph. It may be launched only if the report has no errors. For a worker, that of the whole
+    /// flow.
     pub(super) topology: Option<Topology>,
+    /// Present together with the graph, if the command line names one.
+    pub(super) placement: Option<Placement>,
     /// Executors that the topology names.
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     pub(super) sources: Sources,
     pub(super) report: Report,
 }
 
 impl FlowFile {
-    /// Loads, parses, builds and plans the flow at `path`, with the executors of `catalog`.
-    pub(super) fn read(path: &Path, environment: &Environment, catalog: Catalog, policy: Policy) -> Self {
+    /// Loads, parses, builds and plans the flow at `path`, with the executors of `catalog`: for a gateway, or for a worker
+    /// that runs the pod `worker`.
+    pub(super) fn read(
+        path: &Path,
+        placement: Option<&Path>,
+        worker: Option<&str>,
+        environment: &Environment,
+        catalog: Catalog,
+        policy: Policy,
+    ) -> Self {
         let (mut sources, mut report) = (Sources::default(), Report::new(policy));
-        let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
-        let (graph, topology) = read.unzip();
-        Self { graph, topology, catalog, sources, report }
+        let Some(placement) = placement else {
+            let read = crate::read(path, environment, &catalog, &mut sources, &mut report);
+            let (graph, topology) = read.unzip();
+            return Self { graph, topology, placement: None, catalog, sources, report };
+        };
+        let files = PlacedFlow { flow: path, placement, worker };
+        let read = crate::read_placed(files, environment, &catalog, &mut sources, &mut report);
+        let Some((graph, flow, placement)) = read else {
+            return Self { graph: None, topology: None, placement: None, catalog, sources, report };
+        };
+        let topology = match worker {
+            None => flow.placed(&placement, Machine::local()),
+            Some(_) => flow,
+        };
+        Self {
+            graph: Some(graph),
+            topology: Some(topology),
+            placement: Some(placement),
+            catalog,
+            sources,
+            report,
+        }
     }
 
     /// Prints the diagnostics of severity `least` and above, and returns the topology.

@@ -61,6 +61,11 @@ impl ListenOptions {
         Ok(Tokens::new(own.into_iter().chain(of_flow.collect::<anyhow::Result<Vec<_>>>()?)))
     }
 
+    /// True if the command line names a certificate.
+    pub(super) fn has_certificate(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
     /// Certificate and key, if the service uses TLS.
     pub(super) fn tls(&self, gateway: &GatewaySpec) -> Result<Option<Tls>, TlsError> {
         let files = match (&self.tls_cert, &self.tls_key) {

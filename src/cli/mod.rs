@@ -33,6 +33,7 @@ mod shutdown;
 mod tables;
 mod terminal;
 mod value_parsers;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
     let command = || match &arguments.command {
         Command::Run(options) => run::run(options, &log),
         Command::Serve(options) => serve::serve(options, &log),
+        Command::Worker(options) => worker::worker(options, &log),
         Command::Client(options) => client::client(options),
         Command::Bench(options) => bench::bench(options),
         Command::Check(options) => check::check(options),

@@ -16,7 +16,7 @@ use super::flow_file::{FlowFile, FlowOptions};
 use super::job_options::JobOptions;
 use super::job_report::{JobReport, progress};
 use super::listen_options::ListenOptions;
-use super::serve::serve_file;
+use super::serve::{hide_environment, serve_file};
 use super::shutdown::{Signals, exit_of_drained};
 use crate::diagnostic::Severity;
 use crate::gateway::LogStream;
@@ -53,6 +53,9 @@ pub(super) fn run(options: &RunOptions, log: &LogStream) -> anyhow::Result<Exit>
     let job = topology.as_ref().and_then(|topology| options.job.plan(topology, report));
     let topology = file.checked(Severity::Note)?;
     let Some(job) = job else { return Ok(Exit::Usage) };
+    if let Some(token) = file.placement.as_ref().and_then(|placement| placement.token.as_ref()) {
+        hide_environment(std::iter::once(token));
+    }
     file.hide_values(block_on(async {
         let started = Instant::now();
         tracing::debug!("{}", flowrun_index::build_description());

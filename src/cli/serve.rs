@@ -22,8 +22,8 @@ use crate::gateway::{self, Collector, Gateway, LogStream, Server, TraceExporter}
 use crate::job;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime;
-use crate::spec::{GatewaySpec, TokenSource, TokenSpec};
-use crate::topology::Topology;
+use crate::spec::TokenSource;
+use crate::topology::{Topology, WorkerIdentity};
 
 /// Options of `flowrun serve`.
 #[derive(Debug, Args)]
@@ -41,14 +41,22 @@ pub(super) fn serve(options: &ServeOptions, log: &LogStream) -> anyhow::Result<E
 
 /// Launches and serves a flow that has been read.
 pub(super) fn serve_file(file: &FlowFile, listen: &ListenOptions, log: &LogStream) -> anyhow::Result<Exit> {
-    file.hide_values(launch_and_serve(file, listen, log))
+    let checked = file.checked(Severity::Note);
+    file.hide_values(checked.and_then(|topology| serve_topology(file, topology, None, listen, log)))
 }
 
-fn launch_and_serve(file: &FlowFile, listen: &ListenOptions, log: &LogStream) -> anyhow::Result<Exit> {
-    let topology = file.checked(Severity::Note)?;
+/// Launches and serves `topology`, which is all of a flow or the part of it that a worker runs.
+pub(super) fn serve_topology(
+    file: &FlowFile,
+    topology: &Topology,
+    worker: Option<WorkerIdentity>,
+    listen: &ListenOptions,
+    log: &LogStream,
+) -> anyhow::Result<Exit> {
     let tokens = listen.tokens(&topology.gateway)?;
-    if !tokens.is_empty() {
-        hide_environment(&topology.gateway);
+    let of_workers = file.placement.as_ref().and_then(|placement| placement.token.as_ref());
+    if !tokens.is_empty() || of_workers.is_some() {
+        hide_environment(topology.gateway.tokens.iter().map(|token| &token.source).chain(of_workers));
     }
     let addresses = listen.addresses(&topology.gateway)?;
     let health_address = listen.health_address(&topology.gateway)?;
@@ -66,6 +74,10 @@ fn launch_and_serve(file: &FlowFile, listen: &ListenOptions, log: &LogStream) ->
         let flow = file.launch(topology, Severity::Note, runtime::launch_background).await?;
         let gateway = Gateway::new(Arc::new(flow), topology, tokens);
         let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
+        let gateway = match worker {
+            Some(worker) => gateway.with_identity(worker),
+            None => gateway,
+        };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let gateway = match tls {
             Some(tls) => gateway.with_tls(tls),
@@ -86,12 +98,12 @@ fn launch_and_serve(file: &FlowFile, listen: &ListenOptions, log: &LogStream) ->
 
 /// Hides the tokens in the environment from executors in child processes: they do not inherit the variables, and cannot
 /// read `/proc/PID/environ` of this process. The latter also disables core dumps and debuggers without the rights of root.
-fn hide_environment(gateway: &GatewaySpec) {
-    let variable = |token: &TokenSpec| match &token.source {
+pub(super) fn hide_environment<'a>(tokens: impl Iterator<Item = &'a TokenSource>) {
+    let variable = |token: &TokenSource| match token {
         TokenSource::Variable(name) => Some(name.clone()),
         TokenSource::File(_) => None,
     };
-    guard::hide_variables(gateway.tokens.iter().filter_map(variable).collect());
+    guard::hide_variables(tokens.filter_map(variable).collect());
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {

@@ -40,7 +40,7 @@ impl Client {
         let address: Address = address.parse()?;
         let token = token.map(|token| token.header().parse()).transpose();
         let token = token.map_err(|_| ClientError::Token)?;
-        let channel = Channel::connect(&address, trust, MESSAGE_BYTES_MAX).await?;
+        let channel = Channel::connect(&address, trust, MESSAGE_BYTES_MAX, None).await?;
         Ok(Self { channel, token })
     }
 

@@ -204,6 +204,19 @@ codes! {
     NoEndpoint = "F602", "no-endpoint", Error;
     /// The results would overwrite an input file.
     OutputIsInput = "F603", "output-is-input", Error;
+
+    /// A placement names a pod that the flow does not have.
+    UnknownPlacedPod = "F701", "unknown-placed-pod", Error;
+    /// A placement has another number of shards or replicas than the flow.
+    PlacementMismatch = "F702", "placement-mismatch", Error;
+    /// A placement has a text that is not the address of one worker.
+    InvalidAddress = "F703", "invalid-address", Error;
+    /// Two workers in a placement have the same address.
+    AddressTaken = "F704", "address-taken", Error;
+    /// A pod cannot run on workers.
+    NotPlaceable = "F705", "not-placeable", Error;
+    /// A pod that stores documents has several replicas on workers, which needs replicated storage.
+    ReplicatedStorage = "F706", "replicated-storage", Error;
 }
 
 impl fmt::Display for Code {

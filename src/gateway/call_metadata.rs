@@ -1,6 +1,7 @@
 //! Metadata of a call, from its HTTP headers or gRPC metadata: deadline, request id and trace context; and the role of
 //! its token.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,6 +71,13 @@ pub(super) struct TraceParent {
     pub(super) state: Option<Arc<str>>,
 }
 
+impl fmt::Display for TraceParent {
+    /// Formats the value of `traceparent`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.span, u8::from(self.sampled))
+    }
+}
+
 impl TraceParent {
     /// Parses `VERSION-TRACE-SPAN-FLAGS`, all in hexadecimal digits.
     fn parse(text: &str, state: Option<&str>) -> Option<Self> {
@@ -121,7 +129,10 @@ mod tests {
             (parent.span, parent.sampled, parent.state.as_deref()),
             (0x00f0_67aa_0ba9_02b7, true, Some("a=b"))
         );
-        assert!(!TraceParent::parse(&PARENT.replace("-01", "-00"), None).unwrap().sampled);
+        assert_eq!(parent.to_string(), PARENT);
+        let unsampled = PARENT.replace("-01", "-00");
+        let parent = TraceParent::parse(&unsampled, None).unwrap();
+        assert_eq!((parent.sampled, parent.to_string()), (false, unsampled));
         assert!(
             TraceParent::parse(&PARENT.replacen("00", "42", 1).replace("-01", "-01-more"), None).is_some()
         );

@@ -20,7 +20,7 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeA
 use super::browsers::{BrowserPolicy, cors_layer, refuse_foreign_pages};
 use super::http::endpoint_paths::{EndpointPath, endpoint_paths};
 use super::json_response::{detail, method_not_allowed};
-use super::security::authenticate;
+use super::security::{authenticate, check_worker};
 use super::service::Gateway;
 use super::unread_body::announce_close;
 use super::{grpc, http, pages, websocket};
@@ -61,6 +61,10 @@ fn probes() -> Router<Arc<Gateway>> {
 
 /// Adds authentication, CORS and the protection against foreign pages. Layers apply from the last line to the first.
 fn protected(routes: Router<Arc<Gateway>>, gateway: &Arc<Gateway>, address: SocketAddr) -> Router {
+    let routes = match &gateway.worker {
+        Some(worker) => routes.layer(from_fn_with_state(Arc::clone(worker), check_worker)),
+        None => routes,
+    };
     let routes = routes.layer(from_fn_with_state(gateway.tokens.clone(), authenticate));
     let routes = match BrowserPolicy::new(&gateway.config, address, !gateway.tokens.is_empty()) {
         Some(policy) => routes.layer(from_fn_with_state(Arc::new(policy), refuse_foreign_pages)),

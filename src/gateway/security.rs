@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -16,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use super::json_response::detail;
 use super::{grpc, pages};
 use crate::routes::{Access, Role, find};
+use crate::topology::WorkerIdentity;
 
 /// A secret that clients send with every request. It is never printed.
 #[derive(Clone)]
@@ -113,11 +115,48 @@ pub(super) async fn authenticate(State(tokens): State<Tokens>, mut request: Requ
     next.run(request).await
 }
 
+/// Rejects calls that are not meant for this worker: those that state another one, and documents from callers that state
+/// none.
+pub(super) async fn check_worker(
+    State(worker): State<Arc<WorkerIdentity>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let stated = request.headers().get(flowrun_wire::WORKER);
+    let reason = match stated.map(|stated| stated.to_str().unwrap_or_default()) {
+        Some(stated) => worker.mismatch(stated),
+        None if carries_documents(&request) => Some(format!(
+            "this is the worker for {worker} of a flow: send requests to its gateway, `flowrun serve FLOW --placement FILE`"
+        )),
+        None => None,
+    };
+    match reason {
+        None => next.run(request).await,
+        Some(reason) if grpc::codec::is_grpc(&request) => {
+            grpc::codec::status_response(tonic::Status::failed_precondition(reason))
+        }
+        Some(reason) => (StatusCode::PRECONDITION_FAILED, detail(&reason)).into_response(),
+    }
+}
+
+/// True for a request to an endpoint, and for a WebSocket, whose path is that of a page.
+fn carries_documents(request: &Request) -> bool {
+    match access(request) {
+        Access::Endpoint => true,
+        Access::PublicHtml => !is_page_load(request.headers()),
+        Access::Public | Access::PublicGet | Access::Read | Access::Admin => false,
+    }
+}
+
+/// Rights that the route of a request needs. Paths of endpoints are not in the table.
+fn access(request: &Request) -> Access {
+    find(request.uri().path()).map_or(Access::Endpoint, |route| route.access)
+}
+
 /// Role that the route of a request needs; `None` for a public route.
 fn needed(request: &Request) -> Option<Role> {
     let is_get = request.method() == Method::GET;
-    // Paths of endpoints are not in the table.
-    let access = find(request.uri().path()).map_or(Access::Endpoint, |route| route.access);
+    let access = access(request);
     let is_public = match access {
         Access::Public => true,
         Access::PublicGet => is_get,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowrun_sdk::{Documents, ErrorKind};
+use flowrun_wire::{ORIGINS, decode_origins};
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, AdmissionRequest, Permit};
@@ -25,16 +27,16 @@ use super::security::{Tokens, forbidden_message};
 use super::server_paths::ServerPaths;
 use super::status::Status;
 use super::tls::Tls;
-use super::traces::{FinishedRequest, TraceExporter};
+use super::traces::{FinishedRequest, RequestSpan, TraceExporter};
 use super::wire::too_many_documents;
 use crate::limits::{QUEUE_MAX, QUEUE_WAIT_MAX, REQUEST_DOCUMENTS_MAX};
 use crate::routes::{ignores_documents, is_crud};
 use crate::runtime::{
     self, ExecutorMetric, Flow, LogContext, Outcome, Request, RequestError, RequestLabel, RequestTrace,
-    TargetPattern,
+    TARGET_PARAMETER, TargetPattern,
 };
 use crate::spec::{GatewaySpec, WhenFull};
-use crate::topology::{Topology, format_bytes};
+use crate::topology::{Topology, WorkerIdentity, format_bytes};
 
 /// Endpoint of a dry run, which checks that every executor answers. No executor handles it.
 pub(super) const DRY_RUN: &str = "_jina_dry_run_";
@@ -54,6 +56,8 @@ pub struct Gateway {
     /// Exporter of traces, if a collector is configured.
     pub(super) traces: Option<TraceExporter>,
     pub(super) pages: PageState,
+    /// Set if the process is a worker: it serves the gateways of its flow alone, and reports each failed document to them.
+    pub(super) worker: Option<Arc<WorkerIdentity>>,
     /// Paths that replies do not contain.
     paths: ServerPaths,
     /// Keys of the gateway in the flow file: routes, title, CORS, compression.
@@ -86,6 +90,7 @@ impl Gateway {
             tls: None,
             traces: None,
             pages: PageState::default(),
+            worker: None,
             paths: ServerPaths::new(topology),
             config: topology.gateway.clone(),
             prefetch: topology.credits,
@@ -99,6 +104,12 @@ impl Gateway {
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(Arc::new(tls)), ..self }
+    }
+
+    /// Serves only the gateways of the flow that this worker is a part of.
+    #[must_use]
+    pub fn with_identity(self, worker: WorkerIdentity) -> Self {
+        Self { worker: Some(Arc::new(worker)), ..self }
     }
 
     /// Exports a trace of every request.
@@ -121,6 +132,8 @@ impl Gateway {
     /// # Errors
     /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, announced: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
+        // A gateway has admitted its requests: at a worker they wait until their deadline.
+        let max_wait = max_wait.filter(|_| self.worker.is_none());
         let request = AdmissionRequest { bytes: 0, announced, no_credit: self.flow.is_full(), max_wait };
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
     }
@@ -167,7 +180,11 @@ impl Gateway {
             return self.run(permit, request, start, &Arc::new(RequestTrace::default())).await;
         }
         let named = RequestLabel::new(&request.id, &request.endpoint);
-        let (documents, parent) = (request.documents.len(), request.parent.clone());
+        let documents = request.documents.len();
+        let span = RequestSpan::new(request.parent.clone());
+        if self.traces.is_some() {
+            request.parent = Some(span.as_parent());
+        }
         let trace = Arc::new(RequestTrace::with_calls());
         let response = self.run(permit, request, start, &trace).await;
         let (event, error) = match &response {
@@ -184,7 +201,7 @@ impl Gateway {
                 documents,
                 start,
                 error: error.as_deref(),
-                parent: parent.as_ref(),
+                span: &span,
                 calls: &trace.calls(),
             });
         }
@@ -207,8 +224,11 @@ impl Gateway {
         checked.inspect_err(|_| self.counters.rejected())?;
         let sent = request.schema;
         self.client_schema.observe(sent);
-        let request = flow_request(request, trace).inspect_err(|_| self.counters.rejected())?;
-        let needs_documents = !request.documents.is_empty() && !ignores_documents(&request.endpoint);
+        let request =
+            flow_request(request, trace, self.worker.is_some()).inspect_err(|_| self.counters.rejected())?;
+        // A gateway merges the documents that failed at a worker with those of the other shards.
+        let needs_documents =
+            self.worker.is_none() && !request.documents.is_empty() && !ignores_documents(&request.endpoint);
         let outcome = match self.flow.submit(request).await {
             Ok(pending) => {
                 let entered = Instant::now();
@@ -301,7 +321,12 @@ impl Gateway {
     }
 
     fn failure(&self, error: &RequestError) -> RequestFailure {
-        let class = error.pod.as_deref().map_or("", |pod| self.info.class_of(pod));
+        let class = match error.pod.as_deref() {
+            // Its gateway names the pod, which is one of several in a chain.
+            Some(pod) if self.worker.is_some() => pod,
+            Some(pod) => self.info.class_of(pod),
+            None => "",
+        };
         let status = Status::from_error(&error.error, error.pod.as_deref(), class);
         RequestFailure { kind: error.error.kind(), status }
     }
@@ -316,10 +341,18 @@ impl Gateway {
     }
 }
 
-/// Converts a gateway request to one of the flow.
-fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Request, Rejection> {
-    let GatewayRequest { id, endpoint, target, parameters, documents, deadline, sink, .. } = request;
-    let target = match target.as_str() {
+/// Converts a gateway request to one of the flow. A worker receives the origins of the documents, and the target in a chain,
+/// among the parameters.
+fn flow_request(
+    request: GatewayRequest,
+    trace: &Arc<RequestTrace>,
+    is_worker: bool,
+) -> Result<Request, Rejection> {
+    let GatewayRequest { id, endpoint, target, mut parameters, documents, deadline, parent, sink, .. } =
+        request;
+    let mut hidden = |name: &str| if is_worker { parameters.shift_remove(name) } else { None };
+    let (origins, target_in_chain) = (hidden(ORIGINS), hidden(TARGET_PARAMETER));
+    let target = match target_in_chain.as_ref().and_then(Value::as_str).unwrap_or(&target) {
         "" => None,
         pattern => Some(TargetPattern::new(pattern).map_err(Rejection::Invalid)?),
     };
@@ -327,6 +360,8 @@ fn flow_request(request: GatewayRequest, trace: &Arc<RequestTrace>) -> Result<Re
         id,
         endpoint,
         documents: with_ids(documents),
+        origins: decode_origins(origins.as_ref()),
+        trace_parent: parent.map(|parent| parent.to_string().into()),
         parameters,
         deadline,
         target,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use flowrun_wire::WORKER_INFO;
+
 use super::service::Gateway;
 
 /// Names and versions. Keys that Jina reports too are spelled like there.
@@ -15,5 +17,7 @@ pub(super) fn versions(gateway: &Gateway) -> BTreeMap<String, String> {
         ("platform", std::env::consts::OS),
         ("architecture", std::env::consts::ARCH),
     ];
-    versions.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+    let versions = versions.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let worker = gateway.worker.iter().map(|worker| (WORKER_INFO.to_owned(), worker.to_string()));
+    versions.chain(worker).collect()
 }

@@ -1,5 +1,7 @@
 //! Builds the graph of a flow, or reports why it cannot be built.
 
+use std::collections::HashMap;
+
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::DiGraph;
 
@@ -34,7 +36,7 @@ pub fn build(spec: FlowSpec, report: &mut Report) -> Option<FlowGraph> {
         _ => None,
     };
     let order = order.into_iter().filter_map(pod).collect();
-    Some(FlowGraph { spec, graph, order })
+    Some(FlowGraph { spec, graph, order, workers: HashMap::new() })
 }
 
 /// The graph of all needs. Leaves that are waited for are connected to the exit.

@@ -1,5 +1,7 @@
 //! The graph of a flow's pods.
 
+use std::collections::HashMap;
+
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::spec::{FlowSpec, PodSpec, Uses};
@@ -24,6 +26,8 @@ pub struct FlowGraph {
     pub(super) graph: DiGraph<Vertex, usize>,
     /// The pods in topological order.
     pub(super) order: Vec<usize>,
+    /// Addresses of the workers of pods that run elsewhere, by position, shard and replica, for drawings.
+    pub(super) workers: HashMap<usize, Vec<Vec<String>>>,
 }
 
 impl FlowGraph {
@@ -32,10 +36,24 @@ impl FlowGraph {
         &self.spec
     }
 
+    /// The graph with the addresses of workers in its drawings: pairs of a pod's name and the addresses by shard and replica.
+    #[must_use]
+    pub fn with_workers<'a>(mut self, workers: impl Iterator<Item = (&'a str, Vec<Vec<String>>)>) -> Self {
+        let position = |name: &str| self.spec.pods.iter().position(|pod| pod.name.value == name);
+        self.workers = workers.filter_map(|(name, addresses)| Some((position(name)?, addresses))).collect();
+        self
+    }
+
+    /// Addresses of the workers of the pod at a position, by shard and replica; `None` if it runs in the gateway.
+    pub fn workers(&self, position: usize) -> Option<&[Vec<String>]> {
+        self.workers.get(&position).map(Vec::as_slice)
+    }
+
     /// The graph with other texts in its drawings: names, and executors as written.
     #[must_use]
     pub fn map_texts(mut self, map: impl Fn(&str) -> String) -> Self {
         self.spec.name = map(&self.spec.name);
+        self.workers.values_mut().flatten().flatten().for_each(|address| *address = map(address));
         for pod in &mut self.spec.pods {
             pod.name.value = map(&pod.name.value);
             match &mut pod.executor.value {

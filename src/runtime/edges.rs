@@ -197,7 +197,7 @@ impl PodInput {
         if content.error.is_some() || request.is_cancelled() {
             return true;
         }
-        let addressed = request.target.as_ref().is_none_or(|target| target.matches(self.output.executor()));
+        let addressed = request.input.is_addressed_to(self.output.executor());
         let handled = self.endpoints.handles(&request.input.endpoint);
         if let Some(trace) = &request.trace {
             trace.start_visit(self.pod);

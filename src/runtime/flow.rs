@@ -221,13 +221,23 @@ impl Flow {
 
     /// Names of the pods with unhealthy executors, each with the distinct reasons, joined by `; `.
     pub fn unhealthy_pods(&self) -> Vec<(String, String)> {
-        let unhealthy = |pod: &RunningPod| {
-            let mut reasons: Vec<String> = pod.health.iter().filter_map(Health::unhealthy_reason).collect();
+        self.reasons_by_pod(Health::unhealthy_reason)
+    }
+
+    /// Names of the pods with degraded executors, each with the lost capacity, joined by `; `.
+    pub fn degraded_pods(&self) -> Vec<(String, String)> {
+        self.reasons_by_pod(Health::degradation)
+    }
+
+    /// The distinct reasons of each pod that has some.
+    fn reasons_by_pod(&self, reason: fn(&Health) -> Option<String>) -> Vec<(String, String)> {
+        let reasons = |pod: &RunningPod| {
+            let mut reasons: Vec<String> = pod.health.iter().filter_map(reason).collect();
             reasons.sort();
             reasons.dedup();
             (!reasons.is_empty()).then(|| (pod.name.to_string(), reasons.join("; ")))
         };
-        self.pods.iter().filter_map(unhealthy).collect()
+        self.pods.iter().filter_map(reasons).collect()
     }
 
     /// Waits for a worker that has been in a call for so long that it is not expected to return. With `blocking_only`, waits

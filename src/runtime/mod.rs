@@ -30,7 +30,7 @@ pub use request::{
     DocumentFailure, ExecutorCall, LogContext, Outcome, PendingResponse, PodVisit, Request, RequestError,
     RequestLabel, RequestTrace, Response, TargetPattern, log_context,
 };
-pub(crate) use request::{merge_requests, sanitize, with_log_context};
+pub(crate) use request::{TARGET_PARAMETER, merge_requests, sanitize, with_log_context};
 pub use routing::shard_of;
 pub use watchdog::Hang;
 pub use worker::WorkerExit;

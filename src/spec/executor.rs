@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned};
 use crate::yaml::{Node, Schema};
 
 /// The executor that calls a remote one.
-const REMOTE_EXECUTOR: &str = "RemoteExecutor";
+pub(crate) const REMOTE_EXECUTOR: &str = "RemoteExecutor";
 
 /// The value of `uses`.
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ mod library;
 mod modern;
 mod normal;
 mod path;
+mod placement;
 mod pod;
 mod polling;
 mod reader;
@@ -46,6 +47,7 @@ pub use condition::Condition;
 pub use cors::Cors;
 pub use dialect::Dialect;
 pub use endpoint::method_endpoint;
+pub(crate) use executor::REMOTE_EXECUTOR;
 pub use executor::{
     ExecutorSpec, Handler, LibrarySpec, Parameters, PythonModule, Requests, Step, StepTarget, Uses,
 };
@@ -54,6 +56,7 @@ pub use flow::{FlowSpec, JobSpec};
 pub use gateway::{GatewaySpec, TlsFiles, TracesSpec};
 pub use key::{KeyRow, Support};
 pub use normal::normal_form;
+pub use placement::{PlacedPod, PlacementSpec, parse_placement};
 pub use pod::{Join, Needs, PodSpec, PythonSpec};
 pub use polling::{Polling, PollingTable};
 pub use strategy::{GroupTag, Strategy, TagStrategy, TimeBuckets, TimeTag};

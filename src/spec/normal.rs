@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::choices::WhenFull;
 use super::endpoint::method_endpoint;
 use super::executor::{ExecutorSpec, Handler, PythonModule, Step, StepTarget, Uses};
-use super::flow::FlowSpec;
+use super::flow::{FlowSpec, JobSpec};
 use super::key::KeyName;
 use super::keys::{self, EXECUTORS, VERSION, WITH};
 use super::pod::{Join, Needs, PodSpec};
@@ -26,21 +26,35 @@ const QUOTE_MARK: char = '\u{e000}';
 
 /// The flow as YAML in the normal form, with expressions instead of the values of `variables`.
 pub fn normal_form(flow: &FlowSpec, variables: &VariableTexts) -> String {
+    // Without `..`, so that a new field does not compile before it is printed, or listed with those that are not.
+    let FlowSpec {
+        name,
+        prefetch,
+        when_full,
+        timeout,
+        exit_on_hang,
+        job,
+        pods,
+        dialect: _,
+        span: _,
+        gateway: _,
+        plugins: _,
+    } = flow;
+    let JobSpec { input, include, endpoint, output, top_k, request_size } = job;
     let mut with = Object::default();
-    with.set(&keys::NAME, flow.name.as_str());
-    with.set(&keys::PREFETCH, flow.prefetch);
-    with.set_if(&keys::WHEN_FULL, (flow.when_full == WhenFull::Refuse).then_some("refuse"));
-    with.set_if(&keys::TIMEOUT, flow.timeout.map(milliseconds));
-    with.set_if(&keys::EXIT_ON_HANG, flow.exit_on_hang.then_some(true));
-    with.set_if(&keys::ENDPOINT, flow.job.endpoint.as_deref());
-    let input: Vec<Value> = flow.job.input.iter().map(|path| path.to_string_lossy().into()).collect();
+    with.set(&keys::NAME, name.as_str());
+    with.set(&keys::PREFETCH, *prefetch);
+    with.set_if(&keys::WHEN_FULL, (*when_full == WhenFull::Refuse).then_some("refuse"));
+    with.set_if(&keys::TIMEOUT, timeout.map(milliseconds));
+    with.set_if(&keys::EXIT_ON_HANG, exit_on_hang.then_some(true));
+    with.set_if(&keys::ENDPOINT, endpoint.as_deref());
+    let input: Vec<Value> = input.iter().map(|path| path.to_string_lossy().into()).collect();
     with.set_if(&keys::INPUT, (!input.is_empty()).then_some(input));
-    let include = &flow.job.include;
     with.set_if(&keys::INCLUDE, (!include.is_empty()).then(|| json!(include)));
-    with.set_if(&keys::OUTPUT, flow.job.output.as_deref().map(Path::to_string_lossy));
-    with.set_if(&keys::TOP_K, flow.job.top_k);
-    with.set_if(&keys::REQUEST_SIZE, flow.job.request_size);
-    let executors: Vec<Value> = flow.pods.iter().map(pod).collect();
+    with.set_if(&keys::OUTPUT, output.as_deref().map(Path::to_string_lossy));
+    with.set_if(&keys::TOP_K, *top_k);
+    with.set_if(&keys::REQUEST_SIZE, *request_size);
+    let executors: Vec<Value> = pods.iter().map(pod).collect();
     let mut document = json!({
         "jtype": "Flow",
         VERSION.name().as_str(): "1",
@@ -102,50 +116,83 @@ fn milliseconds(time: Duration) -> Value {
 }
 
 fn pod(pod: &PodSpec) -> Value {
+    // Without `..`, so that a new field does not compile before it is printed, or listed with those that are not.
+    let PodSpec {
+        name,
+        needs,
+        executor: main,
+        uses_before,
+        uses_after,
+        py_modules,
+        replicas,
+        shards,
+        polling,
+        strategy,
+        when,
+        join,
+        floating,
+        is_inspect,
+        remote_unsupported,
+        workspace,
+        timeout_send,
+        read_only,
+        timeout_ready,
+        concurrency,
+        env,
+        python,
+        isolate,
+        batching,
+    } = pod;
     let mut object = Object::default();
-    object.set(&keys::NAME, pod.name.value.as_str());
-    let method = match (&pod.needs, pod.is_inspect) {
-        (Needs::AllLeaves, _) => Some("needs_all"),
-        (_, true) => Some("inspect"),
-        _ => None,
-    };
-    object.set_if(&keys::METHOD, method);
-    if let Needs::Named(names) = &pod.needs {
-        object
-            .set(&keys::NEEDS, names.iter().map(|name| Value::from(name.value.as_str())).collect::<Value>());
-    }
-    let uses = match pod.join {
-        Join::Merge | Join::Append => executor(&pod.executor.value),
+    object.set(&keys::NAME, name.value.as_str());
+    object.set_if(&keys::METHOD, method(needs, *is_inspect));
+    object.set_if(&keys::NEEDS, needed_pods(needs));
+    let uses = match join {
+        Join::Merge | Join::Append => executor(&main.value),
         Join::ConcatenateEmbeddings => "_concat".into(),
     };
     object.set(&keys::USES, uses);
-    object.set_if(&keys::USES_BEFORE, pod.uses_before.as_ref().map(|before| executor(&before.value)));
-    object.set_if(&keys::USES_AFTER, pod.uses_after.as_ref().map(|after| executor(&after.value)));
-    let has_stage = pod.uses_before.is_some() || pod.uses_after.is_some();
-    object.set_if(&keys::PY_MODULES, modules(&pod.py_modules).filter(|_| has_stage));
-    object.set_if(&keys::REPLICAS, (pod.replicas > 1).then_some(pod.replicas));
-    object.set_if(&keys::SHARDS, (pod.shards > 1).then_some(pod.shards));
-    let polling = pod.shards > 1 && pod.polling != PollingTable::default();
-    object.set_if(&keys::POLLING, polling.then(|| pod.polling.to_json()));
-    let strategy = pod.shards > 1 && pod.strategy.value != Strategy::Hash;
-    object.set_if(&keys::STRATEGY, strategy.then(|| pod.strategy.to_json()));
-    object.set_if(&keys::NO_REDUCE, (pod.join == Join::Append).then_some(true));
-    object.set_if(&keys::WHEN, pod.when.as_ref().map(|when| when.written.clone()));
-    object.set_if(&keys::TIMEOUT_SEND, pod.timeout_send.map(milliseconds));
-    object.set_if(&keys::FLOATING, pod.floating.then_some(true));
-    object.set_if(&keys::EXTERNAL, pod.remote_unsupported.is_some().then_some(true));
-    object.set_if(&keys::WORKSPACE, pod.workspace.as_deref().map(Path::to_string_lossy));
-    object.set_if(&keys::READ_ONLY, pod.read_only.then_some(true));
-    let timeout_ready = pod.timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
-    let is_default = pod.timeout_ready == Some(READY_TIMEOUT_DEFAULT);
+    object.set_if(&keys::USES_BEFORE, uses_before.as_ref().map(|before| executor(&before.value)));
+    object.set_if(&keys::USES_AFTER, uses_after.as_ref().map(|after| executor(&after.value)));
+    let has_stage = uses_before.is_some() || uses_after.is_some();
+    object.set_if(&keys::PY_MODULES, modules(py_modules).filter(|_| has_stage));
+    object.set_if(&keys::REPLICAS, (*replicas > 1).then_some(*replicas));
+    object.set_if(&keys::SHARDS, (*shards > 1).then_some(*shards));
+    let polling_differs = *shards > 1 && *polling != PollingTable::default();
+    object.set_if(&keys::POLLING, polling_differs.then(|| polling.to_json()));
+    let strategy_differs = *shards > 1 && strategy.value != Strategy::Hash;
+    object.set_if(&keys::STRATEGY, strategy_differs.then(|| strategy.to_json()));
+    object.set_if(&keys::NO_REDUCE, (*join == Join::Append).then_some(true));
+    object.set_if(&keys::WHEN, when.as_ref().map(|when| when.written.clone()));
+    object.set_if(&keys::TIMEOUT_SEND, timeout_send.map(milliseconds));
+    object.set_if(&keys::FLOATING, floating.then_some(true));
+    object.set_if(&keys::EXTERNAL, remote_unsupported.is_some().then_some(true));
+    object.set_if(&keys::WORKSPACE, workspace.as_deref().map(Path::to_string_lossy));
+    object.set_if(&keys::READ_ONLY, read_only.then_some(true));
+    let is_default = *timeout_ready == Some(READY_TIMEOUT_DEFAULT);
+    let timeout_ready = timeout_ready.map_or_else(|| Value::from(-1), milliseconds);
     object.set_if(&keys::TIMEOUT_READY, (!is_default).then_some(timeout_ready));
-    object.set_if(&keys::CONCURRENCY, (pod.concurrency != CONCURRENCY_DEFAULT).then_some(pod.concurrency));
-    object.set_if(&keys::ENV, (!pod.env.written.is_empty()).then(|| pod.env.written.clone()));
-    object.set_if(&keys::PYTHON, pod.python.as_ref().map(|python| python.written.value.as_str()));
-    let batching = !pod.batching.is_empty();
-    object.set_if(&keys::USES_DYNAMIC_BATCHING, batching.then(|| pod.batching.to_json()));
-    object.set_if(&keys::ISOLATE, pod.isolate.then_some("process"));
+    object.set_if(&keys::CONCURRENCY, (*concurrency != CONCURRENCY_DEFAULT).then_some(*concurrency));
+    object.set_if(&keys::ENV, (!env.written.is_empty()).then(|| env.written.clone()));
+    object.set_if(&keys::PYTHON, python.as_ref().map(|python| python.written.value.as_str()));
+    object.set_if(&keys::USES_DYNAMIC_BATCHING, (!batching.is_empty()).then(|| batching.to_json()));
+    object.set_if(&keys::ISOLATE, isolate.then_some("process"));
     object.0.into()
+}
+
+fn method(needs: &Needs, is_inspect: bool) -> Option<&'static str> {
+    match (needs, is_inspect) {
+        (Needs::AllLeaves, _) => Some("needs_all"),
+        (_, true) => Some("inspect"),
+        _ => None,
+    }
+}
+
+fn needed_pods(needs: &Needs) -> Option<Value> {
+    match needs {
+        Needs::Named(names) => Some(names.iter().map(|name| Value::from(name.value.as_str())).collect()),
+        Needs::Previous | Needs::AllLeaves => None,
+    }
 }
 
 fn executor(executor: &Uses) -> Value {

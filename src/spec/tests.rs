@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::fields::reads;
 use super::keys::SECTIONS;
-use super::{FlowSpec, Support, TokenSource, Uses, normal_form, parse};
+use super::{FlowSpec, Support, TokenSource, Uses, normal_form, parse, parse_placement};
 use crate::diagnostic::{Code, Report, Sources, VariableTexts};
 use crate::routes::Role;
 use crate::yaml::{Environment, load_text};
@@ -21,6 +21,9 @@ const FLOWS: [&str; 6] = [
     "jtype: Flow\nwith: {tokens: [{role: read, file: a}]}\nexecutors: []\n",
     "jtype: Deployment\nwith: {uses: 'grpc://a:1'}\n",
 ];
+
+/// A placement that reaches the parser of its sections.
+const PLACED: &str = "pods: {a: h:1}\ntoken: {variable: T}\n";
 
 /// Keys that are read before the tables are consulted.
 const STRUCTURAL: &str = "jtype";
@@ -187,6 +190,9 @@ fn reads_of(flows: &[&str]) -> BTreeSet<(&'static str, &'static str)> {
         let root = load_text(Path::new("flow.yml"), *flow, &environment, &mut sources, &mut report).unwrap();
         parse(&root, &environment, &mut sources, &mut report).unwrap();
     }
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let root = load_text(Path::new("p.yml"), PLACED, &environment, &mut sources, &mut report).unwrap();
+    parse_placement(&root, &environment, &mut sources, &mut report).unwrap();
     reads::take()
 }
 

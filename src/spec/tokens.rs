@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::choices::Word;
+use super::fields::Fields;
 use super::keys::{FILE, ROLE, SERVED_TOKEN, VARIABLE};
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -46,30 +47,40 @@ pub(super) fn tokens(items: &[Node], reader: &mut Reader<'_>) -> Vec<TokenSpec> 
 
 fn token(node: &Node, reader: &mut Reader<'_>) -> Option<TokenSpec> {
     let fields = reader.fields_of(Some(node), &SERVED_TOKEN);
-    let mistake = |code, span, message: &str| Diagnostic::at(code, span, message).help(HELP);
+    let source = source(node, &fields, HELP, reader)?;
     let is_given = |name: &str| node.mapping().is_some_and(|token| token.get(name).is_some());
-    let source = match (fields.node(&VARIABLE), reader.path(fields.get(&FILE))) {
-        (Some(variable), None) => variable_name(variable, reader)?,
-        (None, Some(file)) => TokenSource::File(file),
-        (Some(variable), Some(_)) => {
-            let message = "a token has either a `variable` or a `file`";
-            reader.report.push(mistake(Code::ConflictingKeys, variable.span, message));
-            return None;
-        }
-        // Of another type, which is reported already.
-        (None, None) if node.mapping().is_none() || is_given(FILE.name().as_str()) => return None,
-        (None, None) => {
-            let message = "a token needs a `variable` or a `file` that contains it";
-            reader.report.push(mistake(Code::MissingKey, node.span, message));
-            return None;
-        }
-    };
     match fields.get(&ROLE) {
         Some(role) => Some(TokenSpec { role, source }),
         // A role of another name is reported already.
         None if is_given(ROLE.name().as_str()) => None,
         None => {
             let message = "a token needs a `role`: `read`, `write` or `admin`";
+            reader.report.push(Diagnostic::at(Code::MissingKey, node.span, message).help(HELP));
+            None
+        }
+    }
+}
+
+/// Reads the location of the value of a token from the `fields` of `node`. `help` shows how to write it.
+pub(super) fn source(
+    node: &Node,
+    fields: &Fields<'_>,
+    help: &str,
+    reader: &mut Reader<'_>,
+) -> Option<TokenSource> {
+    let mistake = |code, span, message: &str| Diagnostic::at(code, span, message).help(help);
+    match (fields.node(&VARIABLE), reader.path(fields.get(&FILE))) {
+        (Some(variable), None) => variable_name(variable, reader),
+        (None, Some(file)) => Some(TokenSource::File(file)),
+        (Some(variable), Some(_)) => {
+            let message = "a token has either a `variable` or a `file`";
+            reader.report.push(mistake(Code::ConflictingKeys, variable.span, message));
+            None
+        }
+        // Of another type, which is reported already.
+        (None, None) if node.mapping().is_none_or(|token| token.get(FILE.name().as_str()).is_some()) => None,
+        (None, None) => {
+            let message = "a token needs a `variable` or a `file` that contains it";
             reader.report.push(mistake(Code::MissingKey, node.span, message));
             None
         }

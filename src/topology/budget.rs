@@ -105,7 +105,7 @@ impl MemoryBound {
     ) -> Self {
         let forks = |outputs: &[InputPort]| outputs.len().saturating_sub(1);
         let branches = 1 + forks(entry_ports) + pods.iter().map(|pod| forks(&pod.outputs)).sum::<usize>();
-        let shards = pods.iter().map(|pod| pod.shards).max().unwrap_or(1);
+        let shards = pods.iter().map(PodPlan::shards_here).max().unwrap_or(1);
         let grows = pods.iter().any(|pod| !pod.description.adds_nothing);
         let memory = memory.map_or(usize::MAX, |memory| memory.bytes);
         let connections = memory / CONNECTIONS_MEMORY_DIVISOR / CONNECTION_BYTES;

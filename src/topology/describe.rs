@@ -4,7 +4,9 @@
 //! executor its components. Facts that need a running executor stay unknown and are filled in at launch: those of a
 //! Python class, of a plugin's instance, of an existing index, and of a model that is not open yet. Nothing is started.
 
-use flowrun_sdk::{Build, Context, ExecutorDescription, ExecutorType, Fact, ModelState, RawParameters};
+use flowrun_sdk::{
+    Build, Context, Endpoints, ExecutorDescription, ExecutorType, Fact, ModelState, RawParameters,
+};
 
 use super::executor::{ComponentPlan, ExecutorPlan, StepPlan};
 use super::model;
@@ -23,12 +25,36 @@ pub struct DescribedExecutor {
     pub description: ExecutorDescription,
 }
 
-/// Describes the executors of every pod. Reports models that do not exist.
+/// Executors of a pod that this process runs. Models of the remaining ones are on other machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunsHere {
+    /// That of `uses`.
+    pub main: bool,
+    /// Those of `uses_before` and `uses_after`.
+    pub around: bool,
+}
+
+/// Describes the executors of every pod. `here` has one entry per pod; models of executors that run in this process are
+/// reported if they do not exist.
 pub fn describe(
     pods: Vec<PodExecutors<ResolvedExecutor>>,
+    here: &[RunsHere],
     report: &mut Report,
 ) -> Vec<PodExecutors<DescribedExecutor>> {
-    pods.into_iter().map(|pod| pod.map(|executor| describe_executor(executor, report))).collect()
+    let mut unreported = Report::default();
+    let all = std::iter::repeat(&RunsHere { main: true, around: true });
+    let describe_pod = |(pod, here): (PodExecutors<ResolvedExecutor>, &RunsHere)| {
+        let mut describe = |executor: Option<ResolvedExecutor>, is_here: bool| {
+            let report = if is_here { &mut *report } else { &mut unreported };
+            executor.map(|executor| describe_executor(executor, report))
+        };
+        PodExecutors {
+            before: describe(pod.before, here.around),
+            main: describe(pod.main, here.main),
+            after: describe(pod.after, here.around),
+        }
+    };
+    pods.into_iter().zip(here.iter().chain(all)).map(describe_pod).collect()
 }
 
 fn describe_executor(executor: ResolvedExecutor, report: &mut Report) -> DescribedExecutor {
@@ -71,19 +97,31 @@ fn combine(plan: &ExecutorPlan, mut components: Vec<ExecutorDescription>) -> Exe
     {
         return only;
     }
+    let writes = write_endpoints(plan, &components);
+    in_sequence(components, Fact::Known(plan.program_endpoints()), writes)
+}
+
+/// Combines the descriptions of executors that are called one after the other.
+pub(super) fn in_sequence(
+    components: Vec<ExecutorDescription>,
+    endpoints: Fact<Endpoints>,
+    write_endpoints: Fact<Vec<String>>,
+) -> ExecutorDescription {
     let summaries: Vec<_> = components.iter().map(|component| component.shard_summary).collect();
     ExecutorDescription {
-        endpoints: Fact::Known(plan.program_endpoints()),
+        endpoints,
         ranking: last_known(components.iter().map(|component| component.ranking)),
         input_dimension: components.first().map_or(Fact::Known(None), |first| first.input_dimension),
         output_dimension: last_known(components.iter().map(|component| component.output_dimension)),
         batching: Fact::Known(Vec::new()),
-        write_endpoints: write_endpoints(plan, &components),
+        write_endpoints,
         shard_summary: match summaries {
             _ if summaries.contains(&Fact::Known(true)) => Fact::Known(true),
             _ if summaries.contains(&Fact::Unknown) => Fact::Unknown,
             _ => Fact::Known(false),
         },
+        // The shard summaries of the components report these at run time; a program may rename endpoints.
+        whole_shard_requests: Vec::new(),
         stores_documents: components.iter().any(|component| component.stores_documents),
         adds_nothing: components.iter().all(|component| component.adds_nothing),
         model: first_known(components.iter().map(|component| component.model.clone())),

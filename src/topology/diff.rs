@@ -58,15 +58,30 @@ impl Topology {
     }
 
     fn has_same_settings(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.named_ports(&self.entry_ports) == other.named_ports(&other.entry_ports)
-            && self.exit_inputs == other.exit_inputs
-            && self.credits == other.credits
-            && self.when_full == other.when_full
-            && self.timeout == other.timeout
-            && self.exit_on_hang == other.exit_on_hang
-            && self.memory == other.memory
-            && self.job == other.job
-            && self.gateway == other.gateway
+        // Without `..`, so that a new field does not compile before it is compared.
+        let Self {
+            name,
+            entry_ports,
+            exit_inputs,
+            credits,
+            when_full,
+            timeout,
+            exit_on_hang,
+            memory,
+            job,
+            gateway,
+            pods: _,
+            spans: _,
+        } = self;
+        *name == other.name
+            && self.named_ports(entry_ports) == other.named_ports(&other.entry_ports)
+            && *exit_inputs == other.exit_inputs
+            && *credits == other.credits
+            && *when_full == other.when_full
+            && *timeout == other.timeout
+            && *exit_on_hang == other.exit_on_hang
+            && *memory == other.memory
+            && *job == other.job
+            && *gateway == other.gateway
     }
 }

@@ -2,48 +2,58 @@
 //! plain data.
 //!
 //! [`resolve()`] finds the executors that the flow names and checks their parameters, [`describe()`] adds the facts that are
-//! known about them before they are started, [`plan()`] turns pods into workers and channels. A topology can be printed,
-//! compared ([`Topology::diff`]) and serialised; nothing is started here. Launching a topology is the task of `runtime`,
-//! which makes no further decisions.
+//! known about them before they are started, [`plan()`] turns pods into workers and channels, and [`Topology::placed`] moves
+//! pods to workers in other processes. A topology can be printed, compared ([`Topology::diff`]) and serialised; nothing is
+//! started here. Launching a topology is the task of `runtime`, which makes no further decisions.
 
 mod budget;
+mod chain;
 mod component;
 mod condition;
 mod describe;
 mod diff;
 mod executor;
+mod fingerprint;
 mod isolate;
 mod library;
 mod machine;
 mod model;
 mod parameters;
+mod placement;
+mod placement_check;
 mod plan;
+mod pod_plan;
 mod python;
 mod resolve;
 mod spans;
 mod summary;
+mod worker_identity;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flowrun_sdk::ExecutorDescription;
 use serde::{Deserialize, Serialize};
 
 pub use budget::MemoryBound;
+pub(crate) use chain::{chain_members, is_chain};
 pub use condition::DocumentCondition;
-pub use describe::{DescribedExecutor, describe};
+pub use describe::{DescribedExecutor, RunsHere, describe};
 pub use diff::TopologyDiff;
 pub(crate) use executor::executor_name;
 pub use executor::{ComponentPlan, ExecutorPlan, ExecutorRef, ProgramPlan, StepPlan};
 pub(crate) use library::fault_code as library_fault_code;
 pub use machine::{Machine, Memory, MemorySource};
+pub use placement::{Placement, PodPlacement};
+pub use placement_check::check_placement;
 pub use plan::plan;
+pub use pod_plan::PodPlan;
 pub use resolve::{PodExecutors, ResolvedComponent, ResolvedExecutor, resolve};
 pub(crate) use spans::diagnostic_at;
 pub use spans::{ComponentSpans, PodSpans, TopologySpans};
 pub(crate) use summary::format_bytes;
+pub use worker_identity::WorkerIdentity;
 
-use crate::spec::{BatchingTable, GatewaySpec, Join, PollingTable, Strategy, WhenFull};
+use crate::spec::{GatewaySpec, WhenFull};
 
 /// A flow as it will run. Equality and serialisation cover everything but [`Topology::spans`].
 ///
@@ -77,50 +87,6 @@ pub struct Topology {
     pub spans: TopologySpans,
 }
 
-/// A pod as it will run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PodPlan {
-    /// The pod's name; `NAME/before` and `NAME/after` for the pods of `uses_before` and `uses_after`.
-    pub name: String,
-    /// Number of inputs. The pod waits for one part of a request at each of them; more than one is a join.
-    pub inputs: usize,
-    /// Merging of the parts at a join.
-    pub join: Join,
-    /// Merging of the results of the pod's shards.
-    pub shard_join: Join,
-    /// Condition for documents that enter the pod; `None` lets all enter.
-    pub when: Option<DocumentCondition>,
-    /// Inputs that the pod's results are sent to.
-    pub outputs: Vec<InputPort>,
-    /// Number of shards, each with its own part of the data.
-    pub shards: usize,
-    /// Number of workers per shard, which compete for requests.
-    pub replicas: usize,
-    /// Shards that receive a request, by endpoint.
-    pub polling: PollingTable,
-    /// Choice of the shard of a new document.
-    pub strategy: Strategy,
-    /// The executor; `None` if it could not be resolved, in which case the topology cannot be launched.
-    pub executor: Option<ExecutorPlan>,
-    /// Facts about the executor that are known before it is started.
-    pub description: ExecutorDescription,
-    /// Capacity of the channel to the workers of each shard. Equal to the number of credits, so that sending never waits
-    /// and requests queue only at the entrance.
-    pub channel_slots: usize,
-    /// Threads that each worker may keep busy.
-    pub threads: usize,
-    /// Maximum number of calls in progress per replica of an async executor.
-    pub concurrency: usize,
-    /// Endpoints whose requests share executor calls, by the flow file; the executor's own are added at launch.
-    pub batching: BatchingTable,
-    /// Maximum duration of one call, in addition to the request's deadline; `None` for no limit.
-    pub timeout_send: Option<Duration>,
-    /// Maximum time for starting an executor; `None` for no limit.
-    pub timeout_ready: Option<Duration>,
-    /// Set when stored data must not be changed.
-    pub read_only: bool,
-}
-
 /// Destination of an edge: an input of a pod or of the exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputPort {
@@ -148,18 +114,10 @@ pub struct JobPlan {
 }
 
 /// Identifies a worker of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
     /// Number of the shard, from 0.
     pub shard: usize,
     /// Number of the replica within the shard, from 0.
     pub replica: usize,
-}
-
-impl PodPlan {
-    /// All workers of the pod, shard by shard.
-    pub fn workers(&self) -> impl Iterator<Item = Worker> {
-        let replicas = self.replicas;
-        (0..self.shards).flat_map(move |shard| (0..replicas).map(move |replica| Worker { shard, replica }))
-    }
 }

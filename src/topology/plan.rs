@@ -3,13 +3,12 @@
 use super::budget::MemoryBound;
 use super::describe::DescribedExecutor;
 use super::machine::Machine;
+use super::pod_plan::Role;
 use super::resolve::PodExecutors;
 use super::spans::{PodSpans, TopologySpans};
-use super::{DocumentCondition, InputPort, JobPlan, PodPlan, Topology};
-use crate::diagnostic::Spanned;
+use super::{InputPort, JobPlan, PodPlan, Topology};
 use crate::graph::{FlowGraph, Vertex};
-use crate::spec::{BatchingTable, FlowSpec, Join, PodSpec, PollingTable, Strategy, Uses};
-use flowrun_sdk::ExecutorDescription;
+use crate::spec::{FlowSpec, JobSpec};
 
 /// Turns `graph` into a topology for `machine`. `executors` has one entry for each pod, in the order of the flow file.
 pub fn plan(
@@ -17,45 +16,63 @@ pub fn plan(
     executors: Vec<PodExecutors<DescribedExecutor>>,
     machine: Machine,
 ) -> Topology {
-    let spec = graph.spec();
+    // Without `..`, so that a new field of a flow does not compile before it is planned or listed with those that are not.
+    let FlowSpec {
+        name,
+        prefetch,
+        when_full,
+        timeout,
+        exit_on_hang,
+        job,
+        gateway,
+        // Read before this stage.
+        dialect: _,
+        span: _,
+        plugins: _,
+        pods: _,
+    } = graph.spec();
     let mut planner = Planner { graph, executors, pods: Vec::new(), spans: Vec::new(), stages: Vec::new() };
     for position in graph.order() {
         planner.add_pod(*position);
     }
     let Planner { mut pods, spans, stages, .. } = planner;
     let (entry_ports, exit_inputs) = connect(graph, &mut pods, &stages);
-    let workers: usize = pods.iter().map(|pod| pod.shards * pod.replicas).sum();
     for pod in &mut pods {
-        pod.channel_slots = spec.prefetch;
-        pod.threads = machine.threads_per_worker(workers);
+        pod.channel_slots = *prefetch;
     }
+    share_threads(&mut pods, machine);
     Topology {
-        name: spec.name.clone(),
-        memory: MemoryBound::new(&pods, &entry_ports, spec.prefetch, machine.memory),
+        name: name.clone(),
+        memory: MemoryBound::new(&pods, &entry_ports, *prefetch, machine.memory),
         pods,
         entry_ports,
         exit_inputs,
-        credits: spec.prefetch,
-        when_full: spec.when_full,
-        timeout: spec.timeout,
-        exit_on_hang: spec.exit_on_hang,
-        job: job_plan(spec),
-        gateway: spec.gateway.clone(),
-        spans: TopologySpans {
-            pods: spans,
-            job_inputs: spec.job.input.iter().map(|path| path.span).collect(),
-        },
+        credits: *prefetch,
+        when_full: *when_full,
+        timeout: *timeout,
+        exit_on_hang: *exit_on_hang,
+        job: job_plan(job),
+        gateway: gateway.clone(),
+        spans: TopologySpans { pods: spans, job_inputs: job.input.iter().map(|path| path.span).collect() },
     }
 }
 
-fn job_plan(spec: &FlowSpec) -> JobPlan {
+/// Shares the threads of the machine among the workers that compute in this process.
+pub(super) fn share_threads(pods: &mut [PodPlan], machine: Machine) {
+    let workers = pods.iter().map(PodPlan::executors_here).sum();
+    for pod in pods {
+        pod.threads = machine.threads_per_worker(workers);
+    }
+}
+
+fn job_plan(JobSpec { input, include, endpoint, output, top_k, request_size }: &JobSpec) -> JobPlan {
     JobPlan {
-        input: spec.job.input.iter().map(|path| path.value.clone()).collect(),
-        include: spec.job.include.clone(),
-        endpoint: spec.job.endpoint.clone(),
-        output: spec.job.output.clone(),
-        top_k: spec.job.top_k,
-        request_size: spec.job.request_size,
+        input: input.iter().map(|path| path.value.clone()).collect(),
+        include: include.clone(),
+        endpoint: endpoint.clone(),
+        output: output.clone(),
+        top_k: *top_k,
+        request_size: *request_size,
     }
 }
 
@@ -68,14 +85,6 @@ struct Stages {
     /// Positions of the first and last planned pod, which may be the same.
     first: usize,
     last: usize,
-}
-
-/// Role of a planned pod within its pod of the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Before,
-    Main,
-    After,
 }
 
 struct Planner<'a> {
@@ -105,7 +114,7 @@ impl Planner<'_> {
                 strategy: if role == Role::Main { pod.strategy.span } else { uses.span },
                 components: components.unwrap_or_default(),
             });
-            self.pods.push(stage(pod, uses, executor, role));
+            self.pods.push(PodPlan::new(pod, uses, executor, role));
         }
         let last = self.pods.len().saturating_sub(1);
         for position in first..last {
@@ -115,53 +124,6 @@ impl Planner<'_> {
         }
         self.stages.push(Stages { graph_position: position, first, last });
     }
-}
-
-/// Plans one stage. Replicas, shards and polling apply to the main stage only. Edges, channel slots and threads are
-/// filled in later.
-fn stage(pod: &PodSpec, uses: &Spanned<Uses>, executor: Option<DescribedExecutor>, role: Role) -> PodPlan {
-    let main = role == Role::Main;
-    let (plan, description) = match executor {
-        Some(DescribedExecutor { plan, description, .. }) => (Some(plan), description),
-        None => (None, ExecutorDescription::unknown()),
-    };
-    PodPlan {
-        name: match role {
-            Role::Before => format!("{}/before", pod.name.value),
-            Role::Main => pod.name.value.clone(),
-            Role::After => format!("{}/after", pod.name.value),
-        },
-        inputs: 1,
-        join: Join::Merge,
-        shard_join: if main && pod.join == Join::Append { Join::Append } else { Join::Merge },
-        when: pod.when.as_ref().map(|when| DocumentCondition::new(when.source.clone(), when.filter.clone())),
-        outputs: Vec::new(),
-        shards: if main { pod.shards } else { 1 },
-        replicas: if main { pod.replicas } else { 1 },
-        polling: if main { pod.polling.clone() } else { PollingTable::default() },
-        strategy: if main { pod.strategy.value.clone() } else { Strategy::Hash },
-        executor: plan,
-        description,
-        channel_slots: 0,
-        threads: 1,
-        concurrency: pod.concurrency,
-        batching: batching(pod, uses, main),
-        timeout_send: pod.timeout_send.filter(|_| main),
-        timeout_ready: pod.timeout_ready,
-        read_only: pod.read_only,
-    }
-}
-
-/// Batching of the executor's YAML, overridden for the main stage by that of the pod.
-fn batching(pod: &PodSpec, uses: &Spanned<Uses>, main: bool) -> BatchingTable {
-    let mut table = match &uses.value {
-        Uses::Class(spec) => spec.batching.clone(),
-        Uses::Unresolved { .. } | Uses::Broken { .. } => BatchingTable::default(),
-    };
-    if main {
-        table.override_with(pod.batching.clone());
-    }
-    table
 }
 
 /// Connects the planned pods by the edges of the graph. Returns the entry ports and the number of inputs at the exit.

@@ -40,15 +40,6 @@ impl<E> Default for PodExecutors<E> {
 }
 
 impl<E> PodExecutors<E> {
-    /// Applies `convert` to each executor.
-    pub(super) fn map<F>(self, mut convert: impl FnMut(E) -> F) -> PodExecutors<F> {
-        PodExecutors {
-            before: self.before.map(&mut convert),
-            main: self.main.map(&mut convert),
-            after: self.after.map(&mut convert),
-        }
-    }
-
     fn iter(&self) -> impl Iterator<Item = &E> {
         [&self.before, &self.main, &self.after].into_iter().flatten()
     }

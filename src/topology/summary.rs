@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::{MemoryBound, Topology};
+use super::{MemoryBound, PodPlacement, PodPlan, Topology};
 
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count =
             |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
-        let workers = self.pods.iter().map(|pod| pod.shards * pod.replicas).sum();
-        let channels = self.pods.iter().map(|pod| pod.shards).sum();
+        let workers = self.pods.iter().map(|pod| pod.workers().count()).sum();
+        let channels = self.pods.iter().map(PodPlan::shards_here).sum();
         writeln!(
             f,
             "{}, {}, {}",
@@ -20,11 +20,21 @@ impl fmt::Display for Topology {
         for pod in &self.pods {
             let (shards, replicas) = (count(pod.shards, "shard"), count(pod.replicas, "replica"));
             let threads = count(pod.threads, "thread");
-            writeln!(
-                f,
-                "  {}: {shards} of {replicas}, {threads} each, {} slots per channel",
-                pod.name, pod.channel_slots
-            )?;
+            write!(f, "  {}: {shards} of {replicas}, ", pod.name)?;
+            match &pod.placement {
+                PodPlacement::Here => writeln!(f, "{threads} each, {} slots per channel", pod.channel_slots)?,
+                PodPlacement::Only(worker) => writeln!(
+                    f,
+                    "shard {} replica {} in this process, {threads}, {} slots per channel",
+                    worker.shard, worker.replica, pod.channel_slots
+                )?,
+                PodPlacement::Elsewhere(_) => {
+                    writeln!(f, "on workers, {} slots per channel", pod.channel_slots)?
+                }
+            }
+            for (shard, addresses) in pod.worker_addresses().into_iter().enumerate() {
+                writeln!(f, "    shard {shard}: {}", addresses.join(", "))?;
+            }
             for (endpoint, batching) in pod.batching.entries() {
                 let (documents, wait) = (batching.documents, batching.wait.as_millis());
                 let at_most = if batching.flush_all { "about" } else { "up to" };

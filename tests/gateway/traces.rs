@@ -114,6 +114,33 @@ async fn a_request_is_a_span_in_the_trace_of_the_client_with_a_child_per_call() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_request_of_a_called_flow_is_a_child_of_the_calling_request() {
+    let mut collector = Collector::start().await;
+    let with = format!(
+        "with: {{tracing: true, traces_exporter_host: 127.0.0.1, traces_exporter_port: {}}}",
+        collector.address.port()
+    );
+    let called = serve_flow(&with, "- {name: called, uses: Pass}").await;
+    let calling =
+        serve_flow(&with, &format!("- {{name: calling, uses: 'grpc://{}'}}", called.address())).await;
+    let body = r#"{"data": [{"id": "a"}], "execEndpoint": "/index"}"#;
+    assert_eq!(calling.http("POST", "/post", "", body).await.0, 200);
+    // Draining flushes the last spans.
+    calling.drain().await;
+    called.drain().await;
+    let mut all = Vec::new();
+    while all.len() < 4 {
+        all.extend(spans(&collector.batch().await.2).0);
+    }
+    let requests = named(&all, "/index");
+    let root = requests.iter().find(|request| request.parent.is_empty()).unwrap();
+    let child = requests.iter().find(|request| !request.parent.is_empty()).unwrap();
+    assert_eq!((&child.trace, &child.parent), (&root.trace, &root.id), "{all:#?}");
+    assert_eq!(named(&all, "called")[0].parent, child.id);
+    assert_eq!(named(&all, "calling")[0].parent, root.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_variables_of_opentelemetry_configure_the_collector() {
     let mut collector = Collector::start().await;
     let directory = directory("jtype: Flow\nwith: {name: flow}\nexecutors: [{name: a, uses: Pass}]\n");

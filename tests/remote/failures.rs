@@ -133,6 +133,6 @@ async fn concurrency_bounds_the_calls_in_progress_at_an_address() {
 }
 
 /// Returns a port that is not in use.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

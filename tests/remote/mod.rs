@@ -1,6 +1,7 @@
 //! Remote executors: flows that call other flows, and Jina, over gRPC.
 
 mod failures;
+pub(crate) use failures::free_port;
 mod jina;
 mod transport;
 

@@ -320,6 +320,15 @@ pub(crate) async fn wait_until(mut done: impl FnMut() -> bool) {
     wait_until_async(async || done()).await;
 }
 
+/// Waits until `done` returns true, in a test without tokio. Panics after 20 s.
+pub(crate) fn wait_until_blocking(mut done: impl FnMut() -> bool) {
+    let limit = std::time::Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(std::time::Instant::now() < limit, "nothing happened within 20 s");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Waits until `done` resolves to true. Panics after 20 s.
 pub(crate) async fn wait_until_async(mut done: impl AsyncFnMut() -> bool) {
     let waiting = async {

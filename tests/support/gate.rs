@@ -3,7 +3,9 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use flowrun_sdk::{Build, BuildError, Call, Executor, ExecutorError, ExecutorType, Instance};
+use flowrun_sdk::{
+    Build, BuildError, Call, Executor, ExecutorDescription, ExecutorError, ExecutorType, Instance,
+};
 
 flowrun_sdk::parameters! {
     /// No parameters.
@@ -12,6 +14,11 @@ flowrun_sdk::parameters! {
 
 pub(crate) const GATE: ExecutorType =
     ExecutorType::new::<GateParameters>("Gate", "Blocks while the gate is closed.", create);
+
+/// The same, described as a store that writes at `/index`.
+pub(crate) const GATE_STORE: ExecutorType =
+    ExecutorType::new::<GateParameters>("GateStore", "Blocks while the gate is closed.", create)
+        .with_description(|_| ExecutorDescription::plain().with_storage(&["/index"]));
 
 static OPEN: Mutex<bool> = Mutex::new(false);
 static OPENED: Condvar = Condvar::new();

@@ -14,6 +14,7 @@ pub(crate) mod plugin;
 pub(crate) mod probe;
 pub(crate) mod program;
 pub(crate) mod recorded;
+pub(crate) mod workers;
 
 use std::path::Path;
 
@@ -31,6 +32,7 @@ pub(crate) fn catalog() -> Catalog {
     catalog.add(crowd::CROWD);
     catalog.add(fragile::FRAGILE);
     catalog.add(gate::GATE);
+    catalog.add(gate::GATE_STORE);
     catalog.add(probe::PROBE);
     catalog.add(recorded::MISC);
     catalog.add(recorded::MISC_V2);

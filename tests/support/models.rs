@@ -18,6 +18,13 @@ pub(crate) fn minilm() -> Option<PathBuf> {
     artifact("minilm", &sources.map(|name| format!("tests/models/{name}")).join(" "), REQUIRED, "minilm")
 }
 
+/// Directory with EfficientNet-Lite0 (`model.onnx`), drawn `pictures`, and their embeddings by the reference (`reference.json`).
+pub(crate) fn efficientnet() -> Option<PathBuf> {
+    let sources = ["package.txt", "checkpoint.py", "export.py", "network.py", "../graph.py"];
+    let sources = sources.map(|name| format!("tests/models/efficientnet/{name}")).join(" ");
+    artifact("efficientnet", &sources, REQUIRED, "efficientnet")
+}
+
 /// Interpreter of the environment that builds the models: numpy, onnxruntime, Pillow, tokenizers, ftfy.
 pub(crate) fn python() -> Option<PathBuf> {
     let environment = artifact("python-models", "tests/models/requirements.txt", REQUIRED, "models")?;

@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 
 use flowrun_sdk::{
-    AccessPaths, AsyncExecutor, Build, BuildError, Call, Counter, Document, Executor, ExecutorError,
-    ExecutorType, Gauge, Instance, NamedScore, Order, parse_parameters,
+    AccessPaths, AsyncExecutor, Build, BuildError, Call, Counter, Document, Executor, ExecutorDescription,
+    ExecutorError, ExecutorType, Gauge, Instance, NamedScore, Order, parse_parameters,
 };
 
 flowrun_sdk::parameters! {
@@ -25,12 +25,18 @@ flowrun_sdk::parameters! {
         /// Matches of every document: `id=score`, each from the shard of its id.
         matches: Vec<String> = Vec::new(),
         /// Number of matches per document.
-        top_k: usize = 10,
+        top_k: usize = TOP_K,
     }
 }
 
 pub(crate) const PROBE: ExecutorType =
-    ExecutorType::new::<ProbeParameters>("Probe", "Records its calls.", create);
+    ExecutorType::new::<ProbeParameters>("Probe", "Records its calls.", create).with_description(|build| {
+        let top_k = build.with.get("top_k").and_then(|top_k| top_k.as_u64()?.try_into().ok());
+        ExecutorDescription::unknown().with_ranking(Order::Ascending, top_k.unwrap_or(TOP_K))
+    });
+
+/// Default number of matches per document.
+const TOP_K: usize = 10;
 
 /// Names of the probes and ids of the documents, by call.
 static CALLS: Mutex<Vec<(String, Vec<String>)>> = Mutex::new(Vec::new());
@@ -98,6 +104,7 @@ impl Executor for Probe {
             "/panic" => panic!("panicking on request"),
             "/fail" => return Err(ExecutorError::resource("failing on request")),
             "/wait" => super::gate::wait(),
+            "/origins" => call.set_result("origins", flowrun_wire::encode_origins(call.origins())),
             _ => {}
         }
         let tag = format!("{}/{}", self.parameters.name, self.shard);

@@ -2,11 +2,10 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Bytes, Call, Document, Executor, ExecutorError, ExecutorType, Instance,
-    parse_parameters,
+    parse_parameters, with_part_id,
 };
 
 use crate::decode::Format;
-use crate::error_context::with_part_id;
 
 /// Separator of the path and the bytes.
 const DELIMITER: &[u8] = b"JINA_DELIM";

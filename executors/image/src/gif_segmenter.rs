@@ -2,22 +2,20 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, ResamplingFilter, parse_parameters,
+    Instance, ResamplingFilter, add_chunks, parse_parameters, with_part_id,
 };
 use image::RgbImage;
 
 use crate::channel_axis::ChannelAxis;
-use crate::chunks::add_chunks;
 use crate::decode::{self, Clip, DecodeError, Frame, SIDE_MAX};
-use crate::error_context::with_part_id;
-use crate::memory::{image_bytes, take_bytes};
+use crate::memory::image_bytes;
 use crate::pixels::{self, Pixels};
 use crate::resize::Resizer;
 
 /// Tag of a clip: number of its frames that could not be decoded.
 const DAMAGED_FRAMES: &str = "damaged_frames";
 
-/// Remedy for clips that exceed the memory budget, see [`take_bytes`].
+/// Remedy for clips that exceed the memory budget, see [`CallBudget::reserve_with_remedy`].
 const KEEP_LESS: &str = "keep fewer frames (`every_k_frame`, `max_frame`) or smaller ones (`img_shape`)";
 
 flowrun_sdk::parameters! {
@@ -118,7 +116,7 @@ impl GifSegmenter {
         budget: &CallBudget,
     ) -> Result<Document, ExecutorError> {
         let (width, height) = self.with.img_shape.map_or(picture.dimensions(), |side| (side, side));
-        take_bytes(budget, image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
+        budget.reserve_with_remedy(image_bytes::<f32>(height as usize, width as usize), KEEP_LESS)?;
         let pixels = match self.with.img_shape {
             None => Pixels::from_image(picture),
             Some(side) => Pixels {

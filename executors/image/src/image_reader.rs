@@ -2,14 +2,12 @@
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorError, ExecutorType,
-    Instance, parse_parameters,
+    Instance, add_chunks, parse_parameters, with_part_id,
 };
 
 use crate::channel_axis::ChannelAxis;
-use crate::chunks::add_chunks;
 use crate::decode;
-use crate::error_context::with_part_id;
-use crate::memory::{image_bytes, take_bytes};
+use crate::memory::image_bytes;
 use crate::pixels::{self, Pixels};
 use crate::raster::Area;
 
@@ -64,7 +62,7 @@ impl ImageReader {
         decode::set_mime_type(document, &content)?;
         let pixels = Pixels::from_image(&image);
         let Area { width, height, .. } = pixels.area();
-        take_bytes(budget, image_bytes::<f32>(height, width), "read smaller images")?;
+        budget.reserve_with_remedy(image_bytes::<f32>(height, width), "read smaller images")?;
         let chunk = Document {
             tensor: Some(pixels.to_tensor(pixels.area(), self.with.channel_axis, &self.tables)?),
             mime_type: document.mime_type.clone(),

@@ -7,11 +7,10 @@
 //! index crate.
 
 mod channel_axis;
-mod chunks;
+mod clip_frames;
 mod craft;
 pub mod decode;
 mod describe;
-mod error_context;
 mod gif_name_raw_split;
 mod gif_segmenter;
 mod image_reader;
@@ -26,6 +25,7 @@ mod value_range;
 
 use flowrun_sdk::{Build, ContentKind, ExecutorDescription, ExecutorType};
 
+pub use clip_frames::{ClipFrame, visit_frames};
 pub use describe::{IMAGE_DESCRIPTOR_ENCODER, ModelEncoder, image_torch_encoder, keras_image_encoder};
 pub use preprocess::{ImagePreprocessor, PreprocessingSpec};
 pub use thumbnail::thumbnail;

@@ -6,12 +6,11 @@
 
 use std::mem::take;
 
-use flowrun_sdk::{CallBudget, Document, ExecutorError, ResamplingFilter};
+use flowrun_sdk::{CallBudget, Document, ExecutorError, ResamplingFilter, with_part_id};
 use image::RgbImage;
 
 use crate::channel_axis::ChannelAxis;
 use crate::decode::{self, ExifOrientation};
-use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::resize::Resizer;
 use crate::value_range::ValueRange;

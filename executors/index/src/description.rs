@@ -2,6 +2,7 @@
 
 use flowrun_sdk::{Build, ExecutorDescription, Fact, Order};
 
+use crate::shard::WHOLE_SHARD_REQUESTS;
 use crate::vector_indexer::{ENDPOINTS, TOP_K};
 use crate::{document_store, endpoint_help};
 
@@ -33,6 +34,7 @@ pub(crate) fn document_store(_: &Build) -> ExecutorDescription {
     ExecutorDescription::plain()
         .with_endpoints(document_store::ENDPOINTS)
         .with_storage(&WRITE_ENDPOINTS)
+        .with_whole_shard_requests(&WHOLE_SHARD_REQUESTS)
         .with_endpoint_help(endpoint_help::document_store())
 }
 
@@ -42,6 +44,7 @@ fn ranked(top_k: usize, dimension: Fact<Option<usize>>) -> ExecutorDescription {
         .with_ranking(Order::Ascending, top_k)
         .with_input_dimension(dimension)
         .with_storage(&["/index", "/update", "/delete", "/clear", "/backup", "/restore"])
+        .with_whole_shard_requests(&WHOLE_SHARD_REQUESTS)
         .with_endpoint_help(endpoint_help::vector_indexer())
 }
 

@@ -9,7 +9,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -97,7 +97,8 @@ fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
 
 impl Channel {
     /// Connects within 5 s. For TLS addresses the server's certificate is verified against `trust`, by default the
-    /// system's authorities. Replies of more than `reply_bytes_max` bytes are errors. Requires a tokio runtime.
+    /// system's authorities. Replies of more than `reply_bytes_max` bytes are errors. With `keepalive`, pings are sent in
+    /// this interval, and the connection is closed if one is not answered in the same time. Requires a tokio runtime.
     ///
     /// # Errors
     /// If the server cannot be reached, or its certificate is not trusted.
@@ -105,9 +106,10 @@ impl Channel {
         address: &Address,
         trust: Option<&TrustStore>,
         reply_bytes_max: usize,
+        keepalive: Option<Duration>,
     ) -> Result<Self, Unreachable> {
         let unreachable = |reason: String| Unreachable { address: address.clone(), reason };
-        let connecting = Self::connect_in_time(address, trust, reply_bytes_max);
+        let connecting = Self::connect_in_time(address, trust, reply_bytes_max, keepalive);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected.map_err(unreachable),
             Err(_) => Err(unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
@@ -118,6 +120,7 @@ impl Channel {
         address: &Address,
         trust: Option<&TrustStore>,
         reply_bytes_max: usize,
+        keepalive: Option<Duration>,
     ) -> Result<Self, String> {
         let stream = TcpStream::connect((address.host(), address.port())).await;
         let stream = stream.map_err(|error| error.to_string())?;
@@ -125,13 +128,13 @@ impl Channel {
         let _ = stream.set_nodelay(true);
         let problem = ConnectionProblem::default();
         let (scheme, sender) = match address.tls() {
-            false => ("http", handshake(PlaintextStream::new(stream, problem.clone())).await?),
+            false => ("http", handshake(PlaintextStream::new(stream, problem.clone()), keepalive).await?),
             true => {
                 let trust = trust.cloned().map_or_else(TrustStore::system, Ok)?;
                 let name =
                     ServerName::try_from(address.host().to_owned()).map_err(|error| error.to_string())?;
                 let stream = trust.connector().connect(name, stream).await;
-                ("https", handshake(stream.map_err(|error| tls_problem(&error))?).await?)
+                ("https", handshake(stream.map_err(|error| tls_problem(&error))?, keepalive).await?)
             }
         };
         let origin = format!("{scheme}://{}", address.authority());
@@ -218,9 +221,14 @@ impl Channel {
 /// Performs the HTTP/2 handshake over a byte stream and drives the connection in a task.
 async fn handshake(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    keepalive: Option<Duration>,
 ) -> Result<SendRequest<tonic::body::Body>, String> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(WINDOW.0).initial_connection_window_size(WINDOW.1);
+    if let Some(keepalive) = keepalive {
+        builder.timer(TokioTimer::new()).keep_alive_while_idle(true);
+        builder.keep_alive_interval(keepalive).keep_alive_timeout(keepalive);
+    }
     let connected = builder.handshake(TokioIo::new(stream)).await;
     let (sender, connection) = connected.map_err(|error| error.to_string())?;
     tokio::spawn(async move {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use crate::metadata::Metadata;
 use crate::peer::{Peer, PeerOptions};
 use crate::{Address, Unreachable, backoff};
 
@@ -15,6 +16,10 @@ use crate::{Address, Unreachable, backoff};
 pub(crate) struct Endpoint {
     /// The address of the server.
     pub(crate) address: Address,
+    /// Name in messages: the address, and the number of the replica if it is that of a worker.
+    pub(crate) label: String,
+    /// Metadata of every call.
+    pub(crate) metadata: Metadata,
     /// Permits for concurrent calls.
     pub(crate) permits: Semaphore,
     /// Calls in flight, those waiting for a permit included.
@@ -45,15 +50,22 @@ impl Drop for InFlight<'_> {
 }
 
 impl Endpoint {
-    /// An endpoint with up to `calls` concurrent calls, at least one.
-    pub(crate) fn new(address: Address, calls: usize) -> Self {
+    /// An endpoint with up to `calls` concurrent calls, at least one, each with `metadata`.
+    pub(crate) fn new(address: Address, calls: usize, metadata: Metadata) -> Self {
         Self {
+            label: address.to_string(),
             address,
+            metadata,
             permits: Semaphore::new(calls.max(1)),
             in_flight: AtomicUsize::new(0),
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Names the replica of a worker in messages.
+    pub(crate) fn with_replica(self, replica: usize) -> Self {
+        Self { label: format!("replica {replica} at {}", self.address), ..self }
     }
 
     /// Counts a call as in flight while the guard is held.
@@ -90,7 +102,7 @@ impl Endpoint {
         if let Some(peer) = self.peer() {
             return Ok(peer);
         }
-        let connected = Peer::connect(&self.address, options).await;
+        let connected = Peer::connect(&self.address, &self.metadata, options).await;
         let mut state = self.state.lock();
         match &connected {
             Ok(peer) => {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::{
-    Answer, AsyncExecutor, Build, BuildError, Call, ExecutorError, ExecutorType, FailedDocument, Instance,
-    async_trait, parse_parameters,
+    Answer, AsyncExecutor, Build, BuildError, Call, Context, ExecutorError, ExecutorType, FailedDocument,
+    Instance, async_trait, guard, parse_parameters,
 };
-use flowrun_wire::{Reply, ReplyFailure};
+use flowrun_wire::{Reply, ReplyFailure, WORKER};
 
 use crate::backends::Backends;
 use crate::endpoint::Endpoint;
@@ -37,6 +37,12 @@ const RETRIES_MAX: i64 = 1_000;
 /// Maximum number of distinct failures listed in an error.
 const FAILURES_LISTED_MAX: usize = 4;
 
+/// Maximum size of a file with a token in bytes.
+const TOKEN_BYTES_MAX: u64 = 64 << 10;
+
+/// The name of all endpoints in `writes`.
+const ANY_ENDPOINT: &str = "*";
+
 /// The executor.
 struct Remote {
     backends: Arc<Backends>,
@@ -44,10 +50,15 @@ struct Remote {
     timeout_send: Option<Duration>,
     /// Maximum number of attempts of a call, at least one.
     tries: usize,
+    /// Endpoints at which a call is not repeated once it may have been received.
+    writes: Vec<String>,
+    /// Failed documents name the executor that failed. That of a worker has the name of its pod, which the host adds.
+    names_executors: bool,
 }
 
 fn create(build: &Build) -> Result<Instance, BuildError> {
     let parameters: RemoteParameters = parse_parameters(build)?;
+    let metadata = metadata(&parameters, &build.context)?;
     let Addresses(addresses) = parameters.addresses;
     let count = addresses.len();
     if count > ADDRESSES_MAX {
@@ -64,31 +75,76 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         None if addresses.iter().any(Address::tls) => Some(TrustStore::system().map_err(BuildError::failed)?),
         None => None,
     };
-    let metadata =
-        Metadata::new(&parameters.metadata).map_err(|reason| BuildError::parameter("metadata", reason))?;
     let retries = usize::try_from(parameters.retries.min(RETRIES_MAX));
     let calls = build.context.concurrency;
+    let worker = parameters.worker.as_deref();
+    let endpoint = |(replica, address): (usize, Address)| match worker {
+        None => Ok(Endpoint::new(address, calls, metadata.clone())),
+        Some(worker) => {
+            let metadata = metadata.clone().with(WORKER, &format!("{worker} {replica}"));
+            let metadata = metadata.map_err(|reason| BuildError::parameter("worker", reason))?;
+            Ok(Endpoint::new(address, calls, metadata).with_replica(replica))
+        }
+    };
+    let endpoints = addresses.into_iter().enumerate().map(endpoint).collect::<Result<_, BuildError>>()?;
+    let context = &build.context;
     let backends = Arc::new(Backends {
-        endpoints: LoadBalancer::new(
-            addresses.into_iter().map(|address| Endpoint::new(address, calls)).collect(),
-        ),
-        options: PeerOptions { trust, metadata, schema: parameters.schema },
-        health: build.context.health.clone(),
+        cannot_reach: match worker {
+            Some(_) if context.shards > 1 => format!("shard {}: cannot reach", context.shard),
+            Some(_) => "cannot reach".to_owned(),
+            None => "cannot be reached at".to_owned(),
+        },
+        endpoints: LoadBalancer::new(endpoints),
+        options: PeerOptions { trust, schema: parameters.schema, is_worker: worker.is_some() },
+        health: context.health.clone(),
     });
     backends.update_health();
+    backends.register_metrics(&context.metrics);
     health_check::start(&backends)?;
     let executor = Remote {
         backends,
         timeout_send: u64::try_from(parameters.timeout_send).ok().map(Duration::from_millis),
         tries: retries.unwrap_or(RETRIES_DEFAULT.max(count)).saturating_add(1),
+        writes: parameters.writes,
+        names_executors: worker.is_none_or(runs_several_executors),
     };
     Ok(Instance::new_async(executor).with_backends(count))
+}
+
+/// The metadata of every call, with the token if there is one.
+fn metadata(parameters: &RemoteParameters, context: &Context) -> Result<Metadata, BuildError> {
+    let metadata = Metadata::new(&parameters.metadata);
+    let metadata = metadata.map_err(|reason| BuildError::parameter("metadata", reason))?;
+    let (name, token) = match (&parameters.token_variable, &parameters.token_file) {
+        (Some(variable), _) => {
+            let value = std::env::var(variable).map_err(|_| format!("the variable `{variable}` is not set"));
+            ("token_variable", value)
+        }
+        (None, Some(path)) => {
+            let text = guard::read_text(&context.resolve(path), TOKEN_BYTES_MAX);
+            ("token_file", text.map_err(|error| error.to_string()))
+        }
+        (None, None) => return Ok(metadata),
+    };
+    let with_token = |token: String| match token.trim() {
+        "" => Err("the token is empty".to_owned()),
+        token => metadata.with("authorization", &format!("Bearer {token}")),
+    };
+    token.and_then(with_token).map_err(|reason| BuildError::parameter(name, reason))
+}
+
+impl Remote {
+    /// `true` if a call that the peer may have processed must not be repeated.
+    fn is_write(&self, endpoint: &str) -> bool {
+        self.writes.iter().any(|name| name == endpoint || name == ANY_ENDPOINT)
+    }
 }
 
 #[async_trait]
 impl AsyncExecutor for Remote {
     async fn execute(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let mut outgoing = OutgoingCall::new(call)?;
+        let is_worker = self.backends.options.is_worker;
+        let mut outgoing = OutgoingCall::new(call, is_worker)?;
         let limits = TimeLimits { deadline: call.deadline(), timeout_send: self.timeout_send };
         let endpoints = &self.backends.endpoints;
         let mut tried = Vec::new();
@@ -119,16 +175,24 @@ impl AsyncExecutor for Remote {
                     endpoint.record_success();
                     self.backends.update_health();
                     if let Some(reply) = reply {
-                        call.merge_answer(answer(reply, &endpoint.address, call));
+                        call.merge_answer(answer(reply, &endpoint.address, self.names_executors, call));
                     }
                     return Ok(());
                 }
                 Err(AttemptError::Failed(error)) => return Err(error),
-                Err(AttemptError::Unreachable(reason)) => {
+                Err(AttemptError::Interrupted(reason)) if self.is_write(call.endpoint()) => {
+                    endpoint.eject(&reason);
+                    self.backends.update_health();
+                    return Err(ExecutorError::resource(format_args!(
+                        "{}: {reason}; the change may or may not have been made: send the request again",
+                        endpoint.label
+                    )));
+                }
+                Err(AttemptError::Unreachable(reason) | AttemptError::Interrupted(reason)) => {
                     endpoint.eject(&reason);
                     self.backends.update_health();
                     flowrun_sdk::tracing::debug!(address = %endpoint.address, number, reason, "attempt failed");
-                    let failure = format!("{}: {reason}", endpoint.address);
+                    let failure = format!("{}: {reason}", endpoint.label);
                     if !failures.contains(&failure) && failures.len() < FAILURES_LISTED_MAX {
                         failures.push(failure);
                     }
@@ -140,12 +204,20 @@ impl AsyncExecutor for Remote {
     }
 }
 
+/// True if the worker with this identity runs a chain of pods (`POD+POD`).
+fn runs_several_executors(worker: &str) -> bool {
+    worker.contains('+')
+}
+
 /// Converts a reply into the answer of the call; failed documents get the labels they have in this flow.
-fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
+fn answer(reply: Reply, address: &Address, names_executors: bool, call: &Call<'_>) -> Answer {
     let sent = call.documents();
     let failure = |ReplyFailure { document, executor, error }: ReplyFailure| {
         let label = sent.iter().find(|sent| sent.id == document).map(|sent| sent.label().to_owned());
-        let message = format!("{} (in `{executor}` at {address})", error.message());
+        let message = match names_executors {
+            true => format!("{} (in `{executor}` at {address})", error.message()),
+            false => format!("{} (at {address})", error.message()),
+        };
         FailedDocument {
             label: label.unwrap_or_else(|| document.clone()),
             id: document,
@@ -158,7 +230,7 @@ fn answer(reply: Reply, address: &Address, call: &Call<'_>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::{Context, ErrorKind};
+    use flowrun_sdk::ErrorKind;
     use serde_json::json;
 
     use super::*;
@@ -175,6 +247,8 @@ mod tests {
             (json!({"addresses": "a:1", "ca": "missing.pem"}), "missing.pem"),
             (json!({"addresses": "a:1", "metadata": {"te": "x"}}), "`te` is reserved"),
             (json!({"addresses": vec!["a:1"; 257]}), "257 addresses"),
+            (json!({"addresses": "a:1", "token_variable": "NOT_SET"}), "the variable `NOT_SET` is not set"),
+            (json!({"addresses": "a:1", "token_file": "missing.token"}), "missing.token"),
             (json!({}), "addresses"),
         ] {
             let error = create_with(&with).err().unwrap().to_string();

@@ -37,23 +37,21 @@ impl LoadBalancer {
         ranked.min_by_key(|(ejected, in_flight, _)| (*ejected, *in_flight)).map(|(_, _, index)| index)
     }
 
-    /// The reason if no endpoint can be reached, `None` if at least one can.
-    pub(crate) fn failure(&self) -> Option<String> {
-        let failures: Option<Vec<String>> = self
-            .all
-            .iter()
-            .map(|endpoint| Some(format!("{}: {}", endpoint.address, endpoint.failure()?)))
-            .collect();
-        failures.map(|failures| format!("cannot be reached at {}", failures.join("; ")))
+    /// The endpoints that cannot be reached, each with the reason.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let failure = |endpoint: &Endpoint| Some(format!("{}: {}", endpoint.label, endpoint.failure()?));
+        self.all.iter().filter_map(failure).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::Metadata;
 
     fn balancer(count: u16) -> LoadBalancer {
-        let endpoint = |number| Endpoint::new(format!("a:{}", number + 1).parse().unwrap(), 1);
+        let endpoint =
+            |number| Endpoint::new(format!("a:{}", number + 1).parse().unwrap(), 1, Metadata::default());
         LoadBalancer::new((0..count).map(endpoint).collect())
     }
 
@@ -82,8 +80,7 @@ mod tests {
         balancer.all[1].eject("gone");
         // The ejection of the first endpoint ends sooner.
         assert!((0..4).all(|_| balancer.choose(&[]) == Some(0)));
-        let failure = balancer.failure().unwrap();
-        assert_eq!(failure, "cannot be reached at a:1: gone; a:2: gone");
+        assert_eq!(balancer.failures(), ["a:1: gone", "a:2: gone"]);
         balancer.all[0].record_success();
         assert!((0..4).all(|_| balancer.choose(&[]) == Some(0)));
     }

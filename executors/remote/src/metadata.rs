@@ -20,6 +20,18 @@ impl Metadata {
         entries.iter().map(|(name, value)| entry(name, value)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Adds an entry; a later one of the same name replaces an earlier one.
+    ///
+    /// # Errors
+    /// If the value cannot be sent. The error does not contain it.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Result<Self, String> {
+        let value = value
+            .parse()
+            .map_err(|_| format!("the value of `{name}` contains characters that cannot be sent"))?;
+        self.0.push((MetadataKey::from_static(name), value));
+        Ok(self)
+    }
+
     /// Inserts the entries into the headers of a call.
     pub(crate) fn add_to(&self, headers: &mut MetadataMap) {
         for (name, value) in &self.0 {

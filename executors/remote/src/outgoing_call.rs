@@ -1,10 +1,11 @@
 //! One executor call as it is sent to a peer, and the outcome of one attempt.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 use flowrun_wire::jina::DataRequestProto;
-use flowrun_wire::{Reply, Schema};
+use flowrun_wire::{ORIGINS, Reply, Schema};
 use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -15,9 +16,11 @@ use crate::{Address, CallError};
 /// A failed attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// The peer could not be reached, is not available, or the connection broke, for this reason; a retry may succeed. The
-    /// peer may have executed the call.
+    /// The peer could not be reached, or rejected the call as unavailable, for this reason; a retry may succeed.
     Unreachable(String),
+    /// The connection ended during the call, or the peer cancelled it, for this reason. The peer may have executed the call; a
+    /// retry may succeed.
+    Interrupted(String),
     /// The call failed; it is not retried.
     Failed(ExecutorError),
 }
@@ -27,7 +30,9 @@ pub(crate) struct OutgoingCall<'a> {
     id: &'a str,
     endpoint: &'a str,
     endpoint_header: MetadataValue<Ascii>,
-    parameters: &'a RequestParameters,
+    /// Span that the call is part of.
+    trace_parent: Option<MetadataValue<Ascii>>,
+    parameters: Cow<'a, RequestParameters>,
     documents: Documents,
     /// The message and its schema, encoded at the first attempt.
     message: Option<(Schema, DataRequestProto)>,
@@ -63,20 +68,26 @@ impl TimeLimits {
 }
 
 impl<'a> OutgoingCall<'a> {
-    /// The request of `call`.
+    /// The request of `call`. A worker also receives the origins of the documents.
     ///
     /// # Errors
     /// If its endpoint contains characters that are not allowed in a gRPC header.
-    pub(crate) fn new(call: &Call<'a>) -> Result<Self, ExecutorError> {
+    pub(crate) fn new(call: &Call<'a>, is_worker: bool) -> Result<Self, ExecutorError> {
         let endpoint = call.endpoint();
         let endpoint_header = endpoint.parse().map_err(|_| {
             ExecutorError::input("the endpoint contains characters that cannot be sent in a gRPC header")
         })?;
+        let mut parameters = Cow::Borrowed(call.parameters());
+        if is_worker && !call.origins().is_empty() {
+            let origins = flowrun_wire::encode_origins(call.origins());
+            parameters.to_mut().insert(ORIGINS.to_owned(), origins);
+        }
         Ok(Self {
             id: call.request_id(),
             endpoint,
             endpoint_header,
-            parameters: call.parameters(),
+            trace_parent: call.trace_parent().and_then(|parent| parent.parse().ok()),
+            parameters,
             documents: call.documents().clone(),
             message: None,
         })
@@ -91,7 +102,7 @@ impl<'a> OutgoingCall<'a> {
         }
         let id = self.id.to_owned();
         let message =
-            flowrun_wire::request_message(id, self.endpoint, self.parameters, &self.documents, schema);
+            flowrun_wire::request_message(id, self.endpoint, &self.parameters, &self.documents, schema);
         self.message = Some((schema, message.clone()));
         message
     }
@@ -111,7 +122,7 @@ impl<'a> OutgoingCall<'a> {
         let attempt = async {
             let connected = endpoint.connect(options).await;
             let peer = connected.map_err(|error| AttemptError::Unreachable(error.reason))?;
-            self.send_to(&peer, endpoint, options, end).await
+            self.send_to(&peer, endpoint, end).await
         };
         match end {
             None => attempt.await,
@@ -126,7 +137,6 @@ impl<'a> OutgoingCall<'a> {
         &mut self,
         peer: &Peer,
         endpoint: &Endpoint,
-        options: &PeerOptions,
         end: Option<Instant>,
     ) -> Result<Option<Reply>, AttemptError> {
         if !peer.handles(self.endpoint) {
@@ -135,8 +145,11 @@ impl<'a> OutgoingCall<'a> {
         let message = self.message(peer.schema);
         let request = || {
             let mut request = tonic::Request::new(message.clone());
-            options.metadata.add_to(request.metadata_mut());
+            endpoint.metadata.add_to(request.metadata_mut());
             request.metadata_mut().insert("endpoint", self.endpoint_header.clone());
+            if let Some(trace_parent) = &self.trace_parent {
+                request.metadata_mut().insert("traceparent", trace_parent.clone());
+            }
             if let Some(end) = end {
                 request.set_timeout(end.saturating_duration_since(Instant::now()));
             }
@@ -154,12 +167,13 @@ impl<'a> OutgoingCall<'a> {
     }
 }
 
-/// Classifies a call without a reply: retried elsewhere, or failed.
+/// Classifies a call without a reply: rejected, interrupted, or failed.
 fn attempt_error(error: CallError, address: &Address) -> AttemptError {
     match error {
-        CallError::Broken(reason) => AttemptError::Unreachable(format!("the connection broke: {reason}")),
+        CallError::Broken(reason) => AttemptError::Interrupted(format!("the connection broke: {reason}")),
+        CallError::Status(Code::Unavailable, message) => AttemptError::Unreachable(message),
         // A Python server cancels the calls in flight when it stops.
-        CallError::Status(Code::Unavailable | Code::Cancelled, message) => AttemptError::Unreachable(message),
+        CallError::Status(Code::Cancelled, message) => AttemptError::Interrupted(message),
         CallError::Status(code, message) => {
             let kind = match code {
                 Code::DeadlineExceeded => ErrorKind::Expired,

@@ -27,6 +27,14 @@ flowrun_sdk::parameters! {
         retries: i64 = -1,
         /// Schema of the documents sent to the executor.
         schema: SchemaChoice = SchemaChoice::Auto,
+        /// Endpoints that change data, `*` for all: a call there that the executor may have received is not retried.
+        writes: Vec<String> = Vec::new(),
+        /// Environment variable with a token that is sent with every call, as `authorization: Bearer TOKEN`.
+        token_variable: Option<String> = None,
+        /// File with a token that is sent with every call, as `authorization: Bearer TOKEN`.
+        token_file: Option<PathBuf> = None,
+        /// Worker of this flow that must answer; each address is that of one replica. Set by `--placement`.
+        worker: Option<String> = None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use flowrun_wire::Schema;
 use flowrun_wire::jina::{DataRequestProto, EndpointsProto, JinaInfoProto};
+use flowrun_wire::{Schema, WORKER_INFO};
 use tonic::Code;
 use tonic::codegen::http::uri::PathAndQuery;
 
@@ -24,6 +24,10 @@ const REPLY_BYTES_MAX: usize = 256 << 20;
 
 /// Limit on querying endpoints and schema. A peer that does not reply is called with the defaults.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Interval of keepalive pings to workers, and time for the answer: a connection whose host has vanished ends after twice
+/// this time. Other peers get no pings, because servers of gRPC's C core end connections that send them.
+const WORKER_KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// The name under which Jina lists a handler of all other endpoints.
 const DEFAULT_ENDPOINT: &str = "/default";
@@ -48,15 +52,36 @@ pub(crate) struct Peer {
 pub(crate) struct PeerOptions {
     /// Trusted certificate authorities; `None` for those of this machine.
     pub(crate) trust: Option<TrustStore>,
-    pub(crate) metadata: Metadata,
     pub(crate) schema: SchemaChoice,
+    /// Set if the peers are workers of this flow, which must accept the metadata of the calls.
+    pub(crate) is_worker: bool,
 }
 
 impl Peer {
     /// Connects and queries the endpoints and the schema of the peer.
-    pub(crate) async fn connect(address: &Address, options: &PeerOptions) -> Result<Self, Unreachable> {
-        let channel = Channel::connect(address, options.trust.as_ref(), REPLY_BYTES_MAX).await?;
-        let (endpoints, schema) = tokio::join!(endpoints(&channel, options), schema(&channel, options));
+    ///
+    /// # Errors
+    /// If the peer cannot be reached, or is a worker that rejects calls with this metadata.
+    pub(crate) async fn connect(
+        address: &Address,
+        metadata: &Metadata,
+        options: &PeerOptions,
+    ) -> Result<Self, Unreachable> {
+        let keepalive = options.is_worker.then_some(WORKER_KEEPALIVE);
+        let channel = Channel::connect(address, options.trust.as_ref(), REPLY_BYTES_MAX, keepalive).await?;
+        let (endpoints, info) = tokio::join!(endpoints(&channel, metadata), info(&channel, metadata));
+        let refused = |reason: String| Unreachable { address: address.clone(), reason };
+        let schema = match (options.schema, info) {
+            (_, Err(reason)) if options.is_worker => return Err(refused(reason)),
+            (_, Ok(info)) if options.is_worker && !info.jina.contains_key(WORKER_INFO) => {
+                return Err(refused(
+                    "it is not a worker of flowrun: start it by `flowrun worker`".to_owned(),
+                ));
+            }
+            (SchemaChoice::V1, _) => Schema::V1,
+            (SchemaChoice::V2, _) => Schema::V2,
+            (SchemaChoice::Auto, info) => schema(&info.unwrap_or_default()),
+        };
         Ok(Self { channel, endpoints, schema, streams_only: Arc::default() })
     }
 
@@ -97,39 +122,36 @@ impl Peer {
 }
 
 /// The endpoints that the peer lists; `None` if it lists none or fails, as some Jina gateways do.
-async fn endpoints(channel: &Channel, options: &PeerOptions) -> Option<Arc<[String]>> {
-    let listed: EndpointsProto = query(channel, ENDPOINTS, options).await?;
+async fn endpoints(channel: &Channel, metadata: &Metadata) -> Option<Arc<[String]>> {
+    let listed: EndpointsProto = query(channel, ENDPOINTS, metadata).await.ok()?;
     (!listed.endpoints.is_empty()).then(|| listed.endpoints.into())
 }
 
-/// The schema for documents, chosen by the peer's version of docarray unless configured.
-async fn schema(channel: &Channel, options: &PeerOptions) -> Schema {
-    match options.schema {
-        SchemaChoice::V1 => Schema::V1,
-        SchemaChoice::V2 => Schema::V2,
-        SchemaChoice::Auto => {
-            let info: Option<JinaInfoProto> = query(channel, INFO, options).await;
-            let version = info.and_then(|info| info.jina.get("docarray").and_then(|text| version(text)));
-            if version.is_some_and(|version| version >= SECOND_SCHEMA_SINCE) {
-                Schema::V2
-            } else {
-                Schema::V1
-            }
-        }
-    }
+/// Names and versions of the peer.
+async fn info(channel: &Channel, metadata: &Metadata) -> Result<JinaInfoProto, String> {
+    query(channel, INFO, metadata).await
 }
 
-/// Calls a method with an empty request; `None` on any failure.
+/// The schema for documents, chosen by the peer's version of docarray.
+fn schema(info: &JinaInfoProto) -> Schema {
+    let version = info.jina.get("docarray").and_then(|text| version(text));
+    if version.is_some_and(|version| version >= SECOND_SCHEMA_SINCE) { Schema::V2 } else { Schema::V1 }
+}
+
+/// Calls a method with an empty request. The error is the reason in words.
 async fn query<T: prost::Message + Default + 'static>(
     channel: &Channel,
     path: PathAndQuery,
-    options: &PeerOptions,
-) -> Option<T> {
+    metadata: &Metadata,
+) -> Result<T, String> {
     let mut request = tonic::Request::new(());
-    options.metadata.add_to(request.metadata_mut());
+    metadata.add_to(request.metadata_mut());
     request.set_timeout(DISCOVERY_TIMEOUT);
-    let response = tokio::time::timeout(DISCOVERY_TIMEOUT, channel.unary(path, request)).await;
-    response.ok()?.ok().map(tonic::Response::into_inner)
+    match tokio::time::timeout(DISCOVERY_TIMEOUT, channel.unary(path, request)).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(CallError::Status(_, message) | CallError::Broken(message))) => Err(message),
+        Err(_) => Err(format!("no answer within {} s", DISCOVERY_TIMEOUT.as_secs())),
+    }
 }
 
 /// Major and minor number of a version.

@@ -22,6 +22,7 @@ pub type RequestParameters = Map<String, Value>;
 #[derive(Debug)]
 pub struct Call<'a> {
     request_id: &'a str,
+    trace_parent: Option<&'a str>,
     endpoint: &'a str,
     parameters: &'a RequestParameters,
     documents: Documents,
@@ -39,6 +40,7 @@ impl<'a> Call<'a> {
     pub fn new(endpoint: &'a str, documents: Documents, parameters: &'a RequestParameters) -> Self {
         Self {
             request_id: "",
+            trace_parent: None,
             endpoint,
             parameters,
             documents,
@@ -69,6 +71,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn with_request_id(self, request_id: &'a str) -> Self {
         Self { request_id, ..self }
+    }
+
+    /// Sets the span that the call is part of, as the value of the W3C header `traceparent`.
+    #[must_use]
+    pub fn with_trace_parent(self, trace_parent: Option<&'a str>) -> Self {
+        Self { trace_parent, ..self }
     }
 
     /// Sets the origins of the documents.
@@ -105,6 +113,7 @@ impl<'a> Call<'a> {
     {
         Call::with_budget(&self.budget, endpoint, self.documents.take(), parameters)
             .with_request_id(self.request_id)
+            .with_trace_parent(self.trace_parent)
             .with_origins(std::mem::take(&mut self.origins))
     }
 
@@ -126,6 +135,12 @@ impl<'a> Call<'a> {
     /// Id of the request, as in logs; empty if it has none.
     pub fn request_id(&self) -> &'a str {
         self.request_id
+    }
+
+    /// Span that the call is part of, as the value of the W3C header `traceparent`: executors that call other services send
+    /// it to them. `None` in executors in other processes, in plugins, and if there is no trace.
+    pub fn trace_parent(&self) -> Option<&'a str> {
+        self.trace_parent
     }
 
     /// Endpoint of the request, for example `/index`.

@@ -86,6 +86,18 @@ impl CallBudget {
         update.map(drop).map_err(|_| self.exceeded())
     }
 
+    /// Reserves bytes like [`CallBudget::reserve`]; `remedy` is appended to the error message, after “send fewer
+    /// documents, or …”.
+    ///
+    /// # Errors
+    /// Those of [`CallBudget::reserve`].
+    pub fn reserve_with_remedy(&self, bytes: usize, remedy: &str) -> Result<(), ExecutorError> {
+        self.reserve(bytes).map_err(|error| {
+            let message = format!("{error}, or {remedy}");
+            error.with_message(message)
+        })
+    }
+
     /// Time at which the call has to be answered.
     /// `None` for no deadline.
     pub fn deadline(&self) -> Option<Instant> {

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batching, Build, EndpointHelp, Endpoints, Instance, ModelState, Order, Ranking};
+use crate::{
+    Batching, Build, EndpointHelp, Endpoints, Instance, ModelState, Order, Ranking, RequestParameters,
+};
 
 /// A fact that may be unknown until the executor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,23 @@ impl<T> Fact<T> {
     }
 }
 
+/// Requests that concern documents beyond those that they contain, such as a delete by filter: every shard receives them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeShardRequests {
+    /// Endpoint of the requests.
+    pub endpoint: String,
+    /// The request must set at least one of these parameters; empty for all requests to the endpoint.
+    pub parameters: Vec<String>,
+}
+
+impl WholeShardRequests {
+    /// Returns `true` for a request to `endpoint` with these parameters.
+    pub fn include(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
+        let is_set = |name: &String| parameters.get(name).is_some_and(|value| !value.is_null());
+        self.endpoint == endpoint && (self.parameters.is_empty() || self.parameters.iter().any(is_set))
+    }
+}
+
 /// Kind of content of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +84,10 @@ pub struct ExecutorDescription {
     pub write_endpoints: Fact<Vec<String>>,
     /// Set when its shards report which documents they store, which placement strategies other than `hash` need.
     pub shard_summary: Fact<bool>,
+    /// Requests that every shard receives, whatever documents they contain. The shard summary of an instance reports the
+    /// same ([`ShardSummary::targets_all`](crate::ShardSummary::targets_all)).
+    #[serde(default)]
+    pub whole_shard_requests: Vec<WholeShardRequests>,
     /// Set when it stores documents in its workspace.
     pub stores_documents: bool,
     /// Set when documents never occupy more memory after a call than before, so that they need no budget of their own.
@@ -90,6 +113,7 @@ impl ExecutorDescription {
             batching: Fact::Unknown,
             write_endpoints: Fact::Unknown,
             shard_summary: Fact::Unknown,
+            whole_shard_requests: Vec::new(),
             stores_documents: false,
             adds_nothing: false,
             model: ModelState::Unknown,
@@ -110,6 +134,7 @@ impl ExecutorDescription {
             batching: Fact::Known(Vec::new()),
             write_endpoints: Fact::Known(Vec::new()),
             shard_summary: Fact::Known(false),
+            whole_shard_requests: Vec::new(),
             stores_documents: false,
             adds_nothing: false,
             model: ModelState::Unknown,
@@ -149,6 +174,10 @@ impl ExecutorDescription {
             batching: self.batching.or(other.batching),
             write_endpoints: self.write_endpoints.or(other.write_endpoints),
             shard_summary: self.shard_summary.or(other.shard_summary),
+            whole_shard_requests: match self.whole_shard_requests.is_empty() {
+                true => other.whole_shard_requests,
+                false => self.whole_shard_requests,
+            },
             stores_documents: self.stores_documents || other.stores_documents,
             adds_nothing: self.adds_nothing || other.adds_nothing,
             model: if self.model == ModelState::Unknown { other.model } else { self.model },
@@ -201,6 +230,16 @@ impl ExecutorDescription {
             stores_documents: true,
             ..self
         }
+    }
+
+    /// Sets the requests that every shard receives: pairs of an endpoint and parameters, one of them required.
+    #[must_use]
+    pub fn with_whole_shard_requests(self, requests: &[(&str, &[&str])]) -> Self {
+        let owned = |(endpoint, parameters): &(&str, &[&str])| WholeShardRequests {
+            endpoint: (*endpoint).to_owned(),
+            parameters: parameters.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        Self { whole_shard_requests: requests.iter().map(owned).collect(), ..self }
     }
 
     /// Sets the content without which documents fail, unless the parameters of `build` select other documents than those

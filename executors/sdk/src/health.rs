@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 
 /// Health of one executor, set by the executor and reported by the flow's readiness endpoint.
 ///
-/// An unhealthy executor is still called. Clones share their state.
+/// An unhealthy executor is still called. A degraded one does its work, with less capacity or redundancy than planned.
+/// Clones share their state.
 ///
 /// ```
 /// let health = flowrun_sdk::Health::default();
@@ -22,6 +23,7 @@ pub struct Health(Arc<State>);
 #[derive(Default)]
 struct State {
     reason: Mutex<Option<String>>,
+    degradation: Mutex<Option<String>>,
     /// Called with each new reason, for a host across a foreign interface.
     observer: Option<Observer>,
 }
@@ -31,7 +33,7 @@ type Observer = Box<dyn Fn(Option<&str>) + Send + Sync>;
 impl Health {
     /// Creates a health that calls `observer` at every change.
     pub(crate) fn with_observer(observer: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(State { reason: Mutex::default(), observer: Some(Box::new(observer)) }))
+        Self(Arc::new(State { observer: Some(Box::new(observer)), ..State::default() }))
     }
 
     /// Reports that the executor cannot do its work for now, and why.
@@ -42,6 +44,16 @@ impl Health {
     /// Reports that the executor can do its work.
     pub fn set_healthy(&self) {
         self.set(None);
+    }
+
+    /// Reports a loss of capacity or redundancy with which the executor can still do its work; `None` once it is over.
+    pub fn set_degraded(&self, reason: Option<String>) {
+        *self.0.degradation.lock() = reason;
+    }
+
+    /// Returns the loss of a degraded executor, and `None` for any other.
+    pub fn degradation(&self) -> Option<String> {
+        self.0.degradation.lock().clone()
     }
 
     fn set(&self, new: Option<String>) {

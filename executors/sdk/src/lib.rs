@@ -60,6 +60,7 @@ extern crate self as flowrun_sdk;
 #[expect(unsafe_code, reason = "it owns a foreign interface")]
 pub mod abi;
 mod access_paths;
+mod add_chunks;
 mod answer;
 mod block_on;
 mod cache_directory;
@@ -93,6 +94,7 @@ mod model_state;
 mod origin;
 mod panic_message;
 mod parameters;
+mod part_error;
 pub mod protobuf;
 mod resampling_filter;
 mod shard_summary;
@@ -104,6 +106,7 @@ pub mod testing;
 mod value_preview;
 
 pub use access_paths::{AccessPathError, AccessPaths};
+pub use add_chunks::add_chunks;
 pub use answer::{Answer, FailedDocument};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
@@ -115,7 +118,7 @@ pub use catalog::{Catalog, LibraryOpener, LibraryRequest};
 pub use client_regex::ClientRegex;
 pub use context::{Build, Context};
 pub use decode_budget::{DecodeBudget, DecodeBudgetError, DecodeBudgetMark};
-pub use description::{ContentKind, ExecutorDescription, Fact};
+pub use description::{ContentKind, ExecutorDescription, Fact, WholeShardRequests};
 pub use document::{DISTANCE_SCORES, DocarrayFields, Document, FIELD_RECORD_TAG, NamedScore, Tags};
 pub use document_sink::DocumentSink;
 pub use documents::Documents;
@@ -136,6 +139,7 @@ pub use parameters::{
     DefaultValue, Parameter, ParameterError, ParameterField, ParameterKind, ParameterReader, Parameters,
     RawParameters, check_parameters,
 };
+pub use part_error::with_part_id;
 pub use resampling_filter::ResamplingFilter;
 pub use serde_json::Value;
 pub use shard_summary::ShardSummary;

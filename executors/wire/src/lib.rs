@@ -15,6 +15,7 @@
 mod document_json;
 mod exception;
 mod extra_fields;
+mod origins;
 mod received;
 mod reply;
 mod request;
@@ -28,12 +29,13 @@ pub use document_json::{DocumentFields, DocumentJson, FieldJson};
 pub use exception::{error_kind_from_name, exception_name};
 pub use extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS};
 pub use flowrun_sdk::protobuf::{Schema, WireError, decode_object, decode_object_within, encode_object};
+pub use origins::{ORIGINS, decode_origins, encode_origins};
 pub use received::{
     REQUESTS_MAX, ReceivedContent, ReceivedDocument, ReceivedHeader, ReceivedList, ReceivedRequest,
     received_content,
 };
 pub use reply::{FAILED_DOCUMENTS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply};
-pub use request::{ORIGINS, STREAM, request_message};
+pub use request::{STREAM, WORKER, WORKER_INFO, request_message};
 pub use v2::{NodeJson, bytes_as_text};
 
 /// The messages of `proto/jina.proto`; documents and objects in them are bytes.

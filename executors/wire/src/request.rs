@@ -8,12 +8,15 @@ use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::{DataRequestProto, HeaderProto};
 use super::{Schema, encode_executor_documents, encode_object};
 
-/// Parameter that carries the [`Origin`](flowrun_sdk::Origin)s of the documents to another process: a list of pairs of
-/// an executor's name and a number of documents.
-pub const ORIGINS: &str = "__origins__";
-
 /// Parameter that requests documents before the call ends, in [messages](DataRequestProto) of their own.
 pub const STREAM: &str = "__stream__";
+
+/// gRPC metadata with which a gateway names the worker that it calls: the version of flowrun, the fingerprint of the flow,
+/// the pod, the shard and the replica, separated by spaces.
+pub const WORKER: &str = "flowrun-worker";
+
+/// Key of a worker's identity in its `JinaInfoProto`.
+pub const WORKER_INFO: &str = "worker";
 
 /// Builds the message of a request that is addressed to all executors.
 #[must_use]

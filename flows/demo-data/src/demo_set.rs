@@ -1,7 +1,7 @@
 //! The set on disk: its files, their labels, and the marker of a complete set.
 //!
-//! While a set is written the marker is called `incomplete`; it is renamed at the end. A non-empty directory without
-//! either marker is not a set and is never changed. Only one process at a time may write a set.
+//! While a set is written the marker is called `incomplete`; it is renamed at the end. Files with the names of those of a set,
+//! in a directory without either marker, are never changed. Only one process at a time may write a set.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,13 +46,17 @@ impl DemoSet {
     /// Starts a set and deletes an existing one in the same directory.
     ///
     /// # Errors
-    /// [`DemoError::NotOurs`] if the directory contains other files.
+    /// [`DemoError::NotOurs`] if a file in the directory has the name of one of a set, and there is no marker of a set.
     pub(crate) fn begin(arguments: &Arguments) -> Result<Self, DemoError> {
         let root = arguments.out.clone();
         let (complete, incomplete) = (root.join(COMPLETE), root.join(INCOMPLETE));
-        let in_use = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_some());
-        if in_use && !is_marker(&complete) && !is_marker(&incomplete) {
-            return Err(DemoError::NotOurs(root));
+        let names = PARTS.iter().chain(&[COMPLETE, INCOMPLETE]);
+        let mut taken = names.map(|name| root.join(name)).filter(|path| fs::symlink_metadata(path).is_ok());
+        if let Some(path) = taken.next()
+            && !is_marker(&complete)
+            && !is_marker(&incomplete)
+        {
+            return Err(DemoError::NotOurs(path));
         }
         fs::create_dir_all(&root).map_err(DemoError::io(&root))?;
         let arguments = marker_arguments(arguments);
@@ -200,20 +204,22 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_with_other_files_is_rejected() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(COMPLETE), "my thesis").unwrap();
-        let result = DemoSet::begin(&Arguments::new(directory.path()));
-        assert!(matches!(result, Err(DemoError::NotOurs(_))));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    fn other_files_with_the_names_of_a_set_are_kept() {
+        for name in [COMPLETE, "labels.jsonl"] {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join(name), "my thesis").unwrap();
+            let result = DemoSet::begin(&Arguments::new(directory.path()));
+            assert!(matches!(result, Err(DemoError::NotOurs(path)) if path.ends_with(name)));
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]
     fn other_files_next_to_a_set_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = Arguments::new(directory.path());
-        make(&arguments);
         fs::write(directory.path().join("notes.txt"), "mine").unwrap();
+        make(&arguments);
         make(&Arguments { seed: 9, ..arguments });
         assert!(directory.path().join("notes.txt").exists());
     }

@@ -9,8 +9,8 @@ pub(crate) enum DemoError {
     /// Invalid command line.
     #[error("{0}\nusage: demo-data --out DIR [--seed N] [--per-class N] [--held-out N]")]
     Usage(String),
-    /// The output directory contains other files.
-    #[error("{} is not empty and contains no demo set; use another directory", .0.display())]
+    /// A file in the output directory has the name of one of a set.
+    #[error("{} exists and is not part of a demo set; use another directory", .0.display())]
     NotOurs(PathBuf),
     /// A file or directory could not be written.
     #[error("cannot write {}: {source}", path.display())]
@@ -45,8 +45,8 @@ mod tests {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         let error = DemoError::io(Path::new("out/clips"))(denied).to_string();
         assert!(error.starts_with("cannot write out/clips: "), "{error}");
-        let error = DemoError::NotOurs("thesis".into()).to_string();
-        assert!(error.starts_with("thesis is not empty"), "{error}");
+        let error = DemoError::NotOurs("thesis/clips".into()).to_string();
+        assert!(error.starts_with("thesis/clips exists"), "{error}");
         let error = DemoError::Usage("`--out` is missing".to_owned()).to_string();
         assert!(error.ends_with("[--held-out N]") && error.lines().count() == 2, "{error}");
     }

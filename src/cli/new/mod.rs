@@ -1,5 +1,7 @@
-//! `flowrun new`: creates an executor or a flow from a template that builds, runs and has a test.
+//! `flowrun new`: creates an executor or a flow from a template that builds, runs and has a test, or a first placement of a
+//! flow.
 
+mod placement;
 mod sdk;
 mod template;
 
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::{EarlyExit, Exit};
+use super::flow_file::ReadOptions;
+use crate::diagnostic::Severity;
 use template::{Template, fill};
 
 /// Options of `flowrun new`.
@@ -24,6 +28,8 @@ enum NewCommand {
     Executor(ExecutorOptions),
     /// Create a flow of built-in executors, with example documents
     Flow(FlowOptions),
+    /// Create a placement of a flow, with its pods on workers
+    Placement(PlacementOptions),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +47,18 @@ struct FlowOptions {
     /// Name of the flow and of its directory: letters, digits, `-` and `_`.
     #[arg(value_parser = name)]
     name: String,
+}
+
+#[derive(Debug, Args)]
+struct PlacementOptions {
+    /// YAML file of the flow.
+    #[arg(value_name = "FLOW")]
+    flow: PathBuf,
+    /// File to create.
+    #[arg(long, short, value_name = "FILE", default_value = "placement.yml")]
+    output: PathBuf,
+    #[command(flatten)]
+    read: ReadOptions,
 }
 
 /// Programming language of an executor. To add one, add a variant here and its template in [`Language::template`].
@@ -72,6 +90,7 @@ pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
             (&options.name, options.lang.template(), options.lang == Language::Rust)
         }
         NewCommand::Flow(options) => (&options.name, template::FLOW, false),
+        NewCommand::Placement(options) => return new_placement(options),
     };
     let directory = PathBuf::from(name);
     if directory.exists() {
@@ -92,6 +111,27 @@ pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", fill(template.next, name).trim_end())?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// Writes a placement and prints the commands that start its processes.
+fn new_placement(options: &PlacementOptions) -> anyhow::Result<Exit> {
+    let file = options.read.inspect(&options.flow);
+    let topology = file.checked(Severity::Error)?;
+    let path = &options.output;
+    let created = placement::placement(&file, topology, &options.flow, path);
+    let mut output = match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let message = format_args!("`{}` exists already; name another file: `-o FILE`", path.display());
+            return Err(EarlyExit::usage(message).into());
+        }
+        opened => opened?,
+    };
+    output.write_all(created.yaml.as_bytes())?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "created {}; start each of these processes:\n", path.display())?;
+    out.write_all(created.commands.as_bytes())?;
     out.flush()?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::gateway::json_response::json_response;
 use crate::gateway::metrics::text;
@@ -19,9 +19,10 @@ pub(in crate::gateway) async fn live() -> Response {
 }
 
 /// `GET /ready`: 200 if requests can be served, else 503. Clients with a valid token (all clients, if the gateway has
-/// no tokens) also receive the reasons by pod, which contain paths and addresses.
+/// no tokens) also receive the reasons by pod, which contain paths and addresses, and the replicas that are missing of pods
+/// that can serve requests.
 pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let mut reasons = serde_json::Map::new();
+    let mut reasons = Map::new();
     if gateway.admission.shutdown.is_announced() {
         reasons.insert("gateway".to_owned(), "the gateway is shutting down".into());
     }
@@ -33,15 +34,19 @@ pub(in crate::gateway) async fn ready(State(gateway): State<Arc<Gateway>>, reque
     for (pod, trouble) in gateway.flow.unhealthy_pods() {
         reasons.entry(pod).or_insert_with(|| trouble.into());
     }
-    match reasons.is_empty() {
-        true => json_response(&json!({ "ready": true })),
-        false => {
-            let body = match Granted::of(request.extensions()).0 {
-                Some(_) => json!({ "ready": false, "reasons": reasons }),
-                None => json!({ "ready": false }),
-            };
-            (StatusCode::SERVICE_UNAVAILABLE, json_response(&body)).into_response()
-        }
+    let is_ready = reasons.is_empty();
+    let mut body = Map::new();
+    body.insert("ready".to_owned(), is_ready.into());
+    if Granted::of(request.extensions()).0.is_some() {
+        let missing = gateway.flow.degraded_pods().into_iter().filter(|(pod, _)| !reasons.contains_key(pod));
+        let missing: Map<_, _> = missing.map(|(pod, reason)| (pod, reason.into())).collect();
+        let details = [("reasons", reasons), ("missing", missing)].into_iter();
+        let details = details.filter(|(_, detail)| !detail.is_empty());
+        body.extend(details.map(|(name, detail)| (name.to_owned(), detail.into())));
+    }
+    match is_ready {
+        true => json_response(&body),
+        false => (StatusCode::SERVICE_UNAVAILABLE, json_response(&body)).into_response(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn export(collector: &Collector, batch: ExportTraceServiceReque
 
 async fn over_grpc(collector: &Collector, batch: ExportTraceServiceRequest) -> Result<usize, String> {
     let address: Address = collector.authority.parse().map_err(text)?;
-    let channel = Channel::connect(&address, None, COLLECTOR_REPLY_BYTES_MAX).await;
+    let channel = Channel::connect(&address, None, COLLECTOR_REPLY_BYTES_MAX, None).await;
     let channel = channel.map_err(|unreachable| unreachable.reason)?;
     let mut request = tonic::Request::new(batch);
     *request.metadata_mut() = MetadataMap::from_headers(collector.headers.iter().cloned().collect());

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 pub use self::collector::{Collector, CollectorError};
-pub(super) use self::span::FinishedRequest;
+pub(super) use self::span::{FinishedRequest, RequestSpan};
 
 use self::otlp::Span;
 use crate::limits::{SPANS_BATCH_WAIT, SPANS_PER_BATCH, SPANS_QUEUED_MAX, TRACES_FLUSH_TIMEOUT};
@@ -156,7 +156,7 @@ mod tests {
             documents: 1,
             start,
             error: None,
-            parent: None,
+            span: &RequestSpan::new(None),
             calls: &[],
         };
         // No task receives from the queue.

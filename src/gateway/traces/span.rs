@@ -26,23 +26,56 @@ pub(in crate::gateway) struct FinishedRequest<'a> {
     pub(in crate::gateway) start: SystemTime,
     /// Error message, if it failed.
     pub(in crate::gateway) error: Option<&'a str>,
-    /// Parent span, if the client sent one.
-    pub(in crate::gateway) parent: Option<&'a TraceParent>,
+    /// Ids of its span.
+    pub(in crate::gateway) span: &'a RequestSpan,
     /// Calls of executors for the request.
     pub(in crate::gateway) calls: &'a [ExecutorCall],
+}
+
+/// Ids of the span of a request. They are chosen when the request arrives, so that services that executors call can refer to
+/// the span.
+pub(in crate::gateway) struct RequestSpan {
+    /// Parent span, if the client sent one.
+    parent: Option<TraceParent>,
+    /// Trace id: that of the parent, or a new one.
+    trace: u128,
+    id: u64,
+}
+
+impl RequestSpan {
+    /// Ids of a request whose client sent `parent`.
+    pub(in crate::gateway) fn new(parent: Option<TraceParent>) -> Self {
+        let trace = parent.as_ref().map_or_else(rand::random::<u128>, |parent| parent.trace);
+        Self { parent, trace, id: new_id() }
+    }
+
+    /// The parent of spans of services that are called for the request.
+    pub(in crate::gateway) fn as_parent(&self) -> TraceParent {
+        TraceParent {
+            trace: self.trace,
+            span: self.id,
+            sampled: self.is_sampled(),
+            state: self.parent.as_ref().and_then(|parent| parent.state.clone()),
+        }
+    }
+
+    /// False if the client does not sample the trace.
+    fn is_sampled(&self) -> bool {
+        self.parent.as_ref().is_none_or(|parent| parent.sampled)
+    }
 }
 
 impl FinishedRequest<'_> {
     /// The span of the request, followed by those of its calls. Empty if the client does not sample the trace.
     pub(super) fn spans(&self) -> Vec<Span> {
-        if self.parent.is_some_and(|parent| !parent.sampled) {
+        let RequestSpan { parent, trace, id: own } = self.span;
+        if !self.span.is_sampled() {
             return Vec::new();
         }
-        let trace = self.parent.map_or_else(rand::random::<u128>, |parent| parent.trace);
         let trace = Bytes::copy_from_slice(&trace.to_be_bytes());
-        let state = self.parent.and_then(|parent| parent.state.as_deref()).unwrap_or_default();
-        let parent = self.parent.map_or_else(Bytes::new, |parent| id(parent.span));
-        let request_id = id(new_id());
+        let state = parent.as_ref().and_then(|parent| parent.state.as_deref()).unwrap_or_default();
+        let parent = parent.as_ref().map_or_else(Bytes::new, |parent| id(parent.span));
+        let request_id = id(*own);
         let span = |span_id, parent_span_id, kind: Kind| Span {
             trace_id: trace.clone(),
             span_id,

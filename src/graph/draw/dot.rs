@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::labels::{addresses, condition, copies, edges, uses};
+use super::labels::{addresses, condition, copies, edges, uses, workers};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
@@ -16,7 +16,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
         if let Some(copies) = copies(pod) {
             let _ = write!(label, "\n{copies}");
         }
-        for line in [addresses(pod), condition(pod)].into_iter().flatten() {
+        for line in [addresses(pod), workers(graph, position), condition(pod)].into_iter().flatten() {
             let _ = write!(label, "\n{line}");
         }
         let style = if pod.floating { ", style=\"rounded,dashed\"" } else { "" };

@@ -24,6 +24,7 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
                     .collect::<serde_json::Map<_, _>>(),
                 "uses": uses(pod),
                 "addresses": addresses(pod),
+                "workers": graph.workers(position),
                 "when": pod.when.as_ref().map(|when| &when.written),
                 "floating": pod.floating,
                 "external": pod.is_remote(),

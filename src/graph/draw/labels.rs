@@ -45,6 +45,12 @@ pub(super) fn addresses(pod: &PodSpec) -> Option<String> {
     Some(addresses.join(", "))
 }
 
+/// `on HOST:PORT, …`: the workers of a pod that does not run in the gateway.
+pub(super) fn workers(graph: &FlowGraph, position: usize) -> Option<String> {
+    let addresses = graph.workers(position)?.iter().flatten().map(|address| without_credentials(address));
+    Some(format!("on {}", addresses.collect::<Vec<_>>().join(", ")))
+}
+
 fn without_credentials(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").map_or(("", address), |(scheme, rest)| (scheme, rest));
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::labels::{addresses, condition, copies, edges, uses};
+use super::labels::{addresses, condition, copies, edges, uses, workers};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
 pub(super) fn draw(graph: &FlowGraph) -> String {
     let mut text = "flowchart LR\n    entrance([gateway])\n".to_owned();
     for (position, pod) in graph.spec().pods.iter().enumerate() {
         let copies = copies(pod).map_or_else(String::new, |copies| format!("<br/>{copies}"));
-        let lines = [addresses(pod), condition(pod)].into_iter().flatten();
+        let lines = [addresses(pod), workers(graph, position), condition(pod)].into_iter().flatten();
         let lines: String = lines.map(|line| format!("<br/>{}", escaped(&line))).collect();
         let label = format!("<b>{}</b><br/>{}{copies}{lines}", escaped(&pod.name.value), escaped(uses(pod)));
         let _ = writeln!(text, "    {}[\"{label}\"]", id(Vertex::Pod(position)));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::labels::{addresses, condition, copies, edges, uses};
+use super::labels::{addresses, condition, copies, edges, uses, workers};
 use super::layout::{Layout, Position};
 use crate::graph::flow_graph::{FlowGraph, Vertex};
 
@@ -49,10 +49,9 @@ pub(super) fn draw(graph: &FlowGraph) -> String {
     for (position, pod) in graph.spec().pods.iter().enumerate() {
         let class = if pod.floating { "pod floating" } else { "pod" };
         let title = addresses(pod).unwrap_or_else(|| uses(pod).to_owned());
-        let lines: Vec<String> = [Some(pod.name.value.clone()), Some(title), copies(pod), condition(pod)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let name = Some(pod.name.value.clone());
+        let lines = [name, Some(title), copies(pod), workers(graph, position), condition(pod)];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
         svg.push_str(&boxed(layout.position(Vertex::Pod(position)), middle, class, &lines));
     }
     svg.push_str("</svg>\n");

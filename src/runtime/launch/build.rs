@@ -101,9 +101,9 @@ fn start_builds(
     Some(pending)
 }
 
-/// The executor types of a pod's components.
+/// The executor types of the components that this process runs for a pod; equal for all of its shards.
 fn find_types(pod: &PodPlan, catalog: &Catalog) -> Result<Arc<[ExecutorType]>, BuildFailure> {
-    let components = pod.executor.iter().flat_map(|plan| &plan.components).enumerate();
+    let components = pod.executor_of_shard(0).into_iter().flat_map(|plan| &plan.components).enumerate();
     let find = |(component, plan): (usize, &ComponentPlan)| {
         plan.executor.find(catalog).map_err(|error| BuildFailure { component, error })
     };

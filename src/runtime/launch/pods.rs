@@ -3,6 +3,7 @@
 //! The order is backwards because the sender owns the sending end of a channel: a pod's workers need the inputs of the
 //! pods after it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flowrun_sdk::{Batching, Endpoints, ExecutorDescription, Ranking};
@@ -91,9 +92,10 @@ impl Wiring<'_> {
         self.pods.push(running_pod(&name, &built, endpoints.clone(), &metrics));
         let batch_policy = batch_policy(plan, (&name, &output.names), own_batching, &endpoints);
         let batches = batch_policy.is_some();
-        let by_shard = by_shard(plan, built);
+        let by_shard = by_shard(built);
         let summaries = by_shard.iter().map(|built| built.first()?.instance.shard_summary.clone());
-        let shards = PodShards::new(&plan.strategy, summaries.collect());
+        let whole_shard_requests = description.whole_shard_requests.clone();
+        let shards = PodShards::new(&plan.strategy, summaries.collect(), whole_shard_requests);
         let condition = |when: &DocumentCondition| {
             PodCondition::new(Arc::clone(when.filter()), Arc::clone(&name), Arc::clone(&metrics))
         };
@@ -172,7 +174,8 @@ fn running_pod(
     endpoints: Endpoints,
     metrics: &Arc<PodMetrics>,
 ) -> RunningPod {
-    let first_replicas = built.iter().filter(|built| built.worker.replica == 0);
+    let mut shards = BTreeSet::new();
+    let first_replicas = built.iter().filter(|built| shards.insert(built.worker.shard));
     let executor_metrics = first_replicas
         .flat_map(|built| built.factory.metrics().map(|metrics| (built.worker.shard, metrics)))
         .collect();
@@ -202,13 +205,11 @@ fn batch_policy(
     (!batching.is_empty()).then(|| BatchPolicy::new(name, names.clone(), batching, plan.channel_slots))
 }
 
-/// The executors of a pod, grouped by shard.
-fn by_shard(plan: &PodPlan, built: Vec<BuiltExecutor>) -> Vec<Vec<BuiltExecutor>> {
-    let mut shards: Vec<Vec<BuiltExecutor>> = (0..plan.shards).map(|_| Vec::new()).collect();
+/// The executors of a pod, grouped by shard. A worker's process has those of one shard only.
+fn by_shard(built: Vec<BuiltExecutor>) -> Vec<Vec<BuiltExecutor>> {
+    let mut shards: BTreeMap<usize, Vec<BuiltExecutor>> = BTreeMap::new();
     for built in built {
-        if let Some(shard) = shards.get_mut(built.worker.shard) {
-            shard.push(built);
-        }
+        shards.entry(built.worker.shard).or_default().push(built);
     }
-    shards
+    shards.into_values().collect()
 }

@@ -25,7 +25,7 @@ use super::parameters::{self, ExecutorNames};
 use super::target::TargetPattern;
 use super::trace::RequestTrace;
 use crate::runtime::metrics::RequestCounters;
-use crate::topology::format_bytes;
+use crate::topology::{chain_members, format_bytes};
 
 /// The data of a request that executors receive with its documents. A call that outlives its request holds only this, not the
 /// request's credit or outcome.
@@ -34,6 +34,10 @@ pub(in crate::runtime) struct RequestInput {
     /// Id and endpoint as log lines show them.
     pub(in crate::runtime) label: Arc<RequestLabel>,
     parameters: RequestParameters,
+    /// Executors that handle the request; `None` for all.
+    target: Option<TargetPattern>,
+    /// Span of which the calls of other services are part, as the value of `traceparent`.
+    pub(in crate::runtime) trace_parent: Option<Arc<str>>,
     /// Receives documents that the last executor returns before its call ends.
     pub(in crate::runtime) sink: Option<Arc<dyn DocumentSink>>,
     /// Time at which the request expires; `None` for no limit.
@@ -47,8 +51,6 @@ pub(in crate::runtime) struct RequestInput {
 /// An accepted request, shared by all its parts.
 pub(in crate::runtime) struct InFlightRequest {
     pub(in crate::runtime) input: Arc<RequestInput>,
-    /// Executors that handle the request; `None` for all.
-    pub(in crate::runtime) target: Option<TargetPattern>,
     /// Records the pods that the request visits; `None` records nothing.
     pub(in crate::runtime) trace: Option<Arc<RequestTrace>>,
     /// Order of the request's documents, in flows whose branches may change it.
@@ -64,7 +66,13 @@ pub(in crate::runtime) struct InFlightRequest {
 impl RequestInput {
     /// The parameters that the executor with these names receives.
     pub(in crate::runtime) fn parameters_for(&self, executor: &ExecutorNames) -> Cow<'_, RequestParameters> {
-        parameters::for_executor(&self.parameters, executor)
+        parameters::for_executor(&self.parameters, self.target.as_ref(), executor)
+    }
+
+    /// Returns `true` when the request is addressed to the executor, or to one of the chain of executors, of this name.
+    pub(in crate::runtime) fn is_addressed_to(&self, executor: &str) -> bool {
+        let matches = |target: &TargetPattern| chain_members(executor).any(|name| target.matches(name));
+        self.target.as_ref().is_none_or(matches)
     }
 }
 
@@ -85,6 +93,8 @@ impl InFlightRequest {
             label: RequestLabel::new(&request.id, &request.endpoint),
             endpoint: request.endpoint,
             parameters: request.parameters,
+            target: request.target,
+            trace_parent: request.trace_parent,
             sink: request.sink,
             deadline: request.deadline,
             cancellation: Cancellation::default(),
@@ -92,7 +102,6 @@ impl InFlightRequest {
         };
         let accepted = Self {
             input: Arc::new(input),
-            target: request.target,
             trace: request.trace,
             order,
             answered: AtomicBool::new(false),
@@ -101,7 +110,8 @@ impl InFlightRequest {
             counters: Arc::clone(counters),
             credit: Some(credit),
         };
-        (Arc::new(accepted), Content::new(request.documents), outcome)
+        let content = Content { origins: request.origins, ..Content::new(request.documents) };
+        (Arc::new(accepted), content, outcome)
     }
 
     /// Sends the outcome of the request. All but the first are ignored.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use flowrun_sdk::{DocumentSink, Documents, ErrorKind, ExecutorError, FailedDocument, RequestParameters};
+use flowrun_sdk::{
+    DocumentSink, Documents, ErrorKind, ExecutorError, FailedDocument, Origin, RequestParameters,
+};
 use serde_json::{Map, Value};
 
 use super::target::TargetPattern;
@@ -19,6 +21,8 @@ pub struct Request {
     pub endpoint: String,
     /// The documents that enter the flow.
     pub documents: Documents,
+    /// Executors that the documents came from, as a join with `no_reduce` before this flow recorded them.
+    pub origins: Vec<Origin>,
     /// Parameters for all executors, or for one by `NAME__key` or `NAME: {key: value}`.
     pub parameters: RequestParameters,
     /// Latest time of the outcome. The flow's own `timeout` applies as well; the earlier of the two wins.
@@ -27,6 +31,8 @@ pub struct Request {
     pub target: Option<TargetPattern>,
     /// Records the pods that the request visits; `None` records nothing.
     pub trace: Option<Arc<RequestTrace>>,
+    /// Span of which the calls of other services are part, as the value of `traceparent`; `None` for none.
+    pub trace_parent: Option<Arc<str>>,
     /// Receives documents that the last executor returns before its call ends; they are not part of the response. `None`
     /// collects them.
     pub sink: Option<Arc<dyn DocumentSink>>,

@@ -27,6 +27,7 @@ pub(crate) use merge::merge_requests;
 pub(super) use merge::{MatchPolicy, MergePolicy};
 pub use message::{DocumentFailure, Outcome, Request, RequestError, Response};
 pub(super) use parameters::ExecutorNames;
+pub(crate) use parameters::TARGET_PARAMETER;
 pub use pending::PendingResponse;
 pub use target::TargetPattern;
 pub use trace::{ExecutorCall, PodVisit, RequestTrace};

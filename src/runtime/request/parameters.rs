@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use flowrun_sdk::RequestParameters;
 
+use super::target::TargetPattern;
+use crate::topology::is_chain;
+
 /// Separates the name of an executor from the name of its parameter.
 const SEPARATOR: &str = "__";
 
@@ -34,12 +37,25 @@ fn has_addressed(parameters: &RequestParameters) -> bool {
         .any(|(key, value)| split(key).is_some() || (value.is_object() && !key.starts_with("__")))
 }
 
+/// Parameter with the pattern of executor names that a request to a chain is addressed to: the worker, which runs the
+/// executors, applies it.
+pub(crate) const TARGET_PARAMETER: &str = "__target__";
+
 /// The parameters that an executor receives. Copies them only if some are addressed to one executor. As in Jina, those
-/// addressed by its own name override those addressed by its pod.
+/// addressed by its own name override those addressed by its pod. A chain of executors on a worker receives all of them,
+/// and `target`.
 pub(super) fn for_executor<'a>(
     parameters: &'a RequestParameters,
+    target: Option<&TargetPattern>,
     names: &ExecutorNames,
 ) -> Cow<'a, RequestParameters> {
+    if is_chain(&names.pod) {
+        let mut all = Cow::Borrowed(parameters);
+        if let Some(target) = target {
+            all.to_mut().insert(TARGET_PARAMETER.to_owned(), target.as_str().into());
+        }
+        return all;
+    }
     if !has_addressed(parameters) {
         return Cow::Borrowed(parameters);
     }
@@ -74,7 +90,8 @@ mod tests {
     use super::*;
 
     fn received_by(name: &str, parameters: &serde_json::Value) -> serde_json::Value {
-        for_executor(parameters.as_object().unwrap(), &ExecutorNames::new(name, "Class")).into_owned().into()
+        let names = ExecutorNames::new(name, "Class");
+        for_executor(parameters.as_object().unwrap(), None, &names).into_owned().into()
     }
 
     #[test]
@@ -84,6 +101,7 @@ mod tests {
         assert_eq!(received_by("misc", &sent), misc);
         let enc = json!({"k": 1, "misc": {"nested": 9}, "__results__": {}, "only": 8});
         assert_eq!(received_by("enc", &sent), enc);
+        assert_eq!(received_by("enc+misc", &sent), sent);
     }
 
     #[test]
@@ -96,9 +114,7 @@ mod tests {
     #[test]
     fn parameters_for_all_executors_are_not_copied() {
         let sent = json!({"k": 1, "list": [1], "__results__": {}});
-        assert!(matches!(
-            for_executor(sent.as_object().unwrap(), &ExecutorNames::default()),
-            Cow::Borrowed(_)
-        ));
+        let received = for_executor(sent.as_object().unwrap(), None, &ExecutorNames::default());
+        assert!(matches!(received, Cow::Borrowed(_)));
     }
 }

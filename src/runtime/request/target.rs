@@ -7,13 +7,11 @@ const PATTERN_CHARACTERS_SHOWN: usize = 60;
 
 /// A regular expression matched at the beginning of executor names, as Jina does: `enc` matches `encoder` too.
 #[derive(Clone, Debug)]
-pub struct TargetPattern(Pattern);
-
-#[derive(Clone, Debug)]
-enum Pattern {
-    /// The common case, matched without the regex engine.
-    Prefix(String),
-    Expression(ClientRegex),
+pub struct TargetPattern {
+    /// The pattern as the client sent it.
+    written: String,
+    /// `None` for the beginning of a name, the common case, which is matched without the regex engine.
+    expression: Option<ClientRegex>,
 }
 
 impl TargetPattern {
@@ -23,10 +21,11 @@ impl TargetPattern {
     /// The message names the pattern and the mistake in it.
     pub fn new(pattern: &str) -> Result<Self, String> {
         if pattern.chars().all(|letter| letter.is_alphanumeric() || letter == '_') {
-            return Ok(Self(Pattern::Prefix(pattern.to_owned())));
+            return Ok(Self { written: pattern.to_owned(), expression: None });
         }
+        let written = pattern.to_owned();
         let expression = ClientRegex::new(&format!("^(?:{pattern})"));
-        expression.map(|expression| Self(Pattern::Expression(expression))).map_err(|reason| {
+        expression.map(|expression| Self { written, expression: Some(expression) }).map_err(|reason| {
             let pattern: String = pattern.chars().take(PATTERN_CHARACTERS_SHOWN).collect();
             format!("`{pattern}` is not a pattern of executor names: it {reason}")
         })
@@ -34,10 +33,15 @@ impl TargetPattern {
 
     /// Returns `true` when the request is addressed to the executor `name`.
     pub(in crate::runtime) fn matches(&self, name: &str) -> bool {
-        match &self.0 {
-            Pattern::Prefix(prefix) => name.starts_with(prefix.as_str()),
-            Pattern::Expression(expression) => expression.is_match(name),
+        match &self.expression {
+            None => name.starts_with(&self.written),
+            Some(expression) => expression.is_match(name),
         }
+    }
+
+    /// The pattern as the client sent it.
+    pub(in crate::runtime) fn as_str(&self) -> &str {
+        &self.written
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, ExecutorError, Parameter, RequestParameters, ShardSummary};
+use flowrun_sdk::{Document, ExecutorError, Parameter, RequestParameters, ShardSummary, WholeShardRequests};
 
 use super::clusters::squared_distance;
 use super::fanout::Fanout;
@@ -19,17 +19,20 @@ pub(in crate::runtime) struct PodShards {
     summaries: Summaries,
     /// `None` under `strategy: hash`, where the shard follows from the id.
     placement: Option<Placement>,
+    /// Requests that every shard receives, from the executor's description: shards on workers have no summary.
+    whole_shard_requests: Vec<WholeShardRequests>,
 }
 
 impl PodShards {
     pub(in crate::runtime) fn new(
         strategy: &Strategy,
         summaries: Vec<Option<Arc<dyn ShardSummary>>>,
+        whole_shard_requests: Vec<WholeShardRequests>,
     ) -> Self {
         let summaries: Summaries = summaries.into();
         let placement = (*strategy != Strategy::Hash && summaries.len() > 1)
             .then(|| Placement::new(strategy.clone(), Arc::clone(&summaries)));
-        Self { summaries, placement }
+        Self { summaries, placement, whole_shard_requests }
     }
 
     /// Sends each document to the shard that stores it or will store it.
@@ -49,7 +52,8 @@ impl PodShards {
     /// Returns `true` when the request affects documents that it does not contain, such as a delete by filter, so that
     /// every shard must receive it.
     pub(in crate::runtime) fn needs_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
-        self.summaries.iter().flatten().any(|summary| summary.targets_all(endpoint, parameters))
+        self.whole_shard_requests.iter().any(|requests| requests.include(endpoint, parameters))
+            || self.summaries.iter().flatten().any(|summary| summary.targets_all(endpoint, parameters))
     }
 
     /// The shards that a request must visit: those that may contain matches of its filter. At `/search` with the
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn a_document_goes_to_the_shard_that_its_id_is_in_flight_to_or_stored_in() {
         let shards = ["a", "b", "stored"].map(|id| summary(&[], Some(id)));
-        let shards = PodShards::new(&Strategy::RoundRobin, shards.into());
+        let shards = PodShards::new(&Strategy::RoundRobin, shards.into(), Vec::new());
         let place = |document: Document| match shards.partition(&[document]) {
             Fanout::Partition(shards, guard) => (shards, guard),
             _ => panic!("each document has a shard"),
@@ -205,7 +209,7 @@ mod tests {
         let shard = |vectors| summary(vectors, None);
         // The third has no summary, the fourth is empty, the fifth has no centroids yet.
         let shards = [shard(&[0.0, 9.0]), shard(&[5.0]), None, shard(&[]), shard(&[f32::NAN]), shard(&[6.0])];
-        let shards = PodShards::new(&Strategy::Hash, shards.into());
+        let shards = PodShards::new(&Strategy::Hash, shards.into(), Vec::new());
         let document = |value: f32| Document::new("q").with_embedding(vec![value]);
         let visited = |endpoint: &str, probe: usize, documents: &[Document]| {
             let parameters = json!({ "probe": probe }).as_object().unwrap().clone();
@@ -219,7 +223,7 @@ mod tests {
         assert_eq!(visited("/search", 1, &[document(1.0), Document::new("no vector")]), all);
         assert_eq!(visited("/search", 1, &[]), all);
         assert_eq!(visited("/list", 1, &[document(1.0)]), all);
-        let empty = PodShards::new(&Strategy::Hash, vec![shard(&[]), shard(&[])]);
+        let empty = PodShards::new(&Strategy::Hash, vec![shard(&[]), shard(&[])], Vec::new());
         let parameters = json!({"probe": 1}).as_object().unwrap().clone();
         assert_eq!(empty.relevant("/search", &parameters, &[document(1.0)]).unwrap(), [0]);
     }

@@ -23,6 +23,8 @@ pub(super) struct CallSpec<'a> {
     pub(super) label: Arc<RequestLabel>,
     /// Parameters that this executor receives.
     pub(super) parameters: Cow<'a, RequestParameters>,
+    /// Span of which the call is part, as the value of `traceparent`: that of the request, or of the first one of a batch.
+    pub(super) trace_parent: Option<Arc<str>>,
     /// Time at which the request or batch expires; `None` for no limit.
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Cancellation,
@@ -39,6 +41,7 @@ impl<'a> CallSpec<'a> {
             endpoint: &request.endpoint,
             label: Arc::clone(&request.label),
             parameters: request.parameters_for(executor),
+            trace_parent: request.trace_parent.clone(),
             deadline: request.deadline,
             cancellation: request.cancellation.clone(),
             bytes_max: request.request_bytes_max,

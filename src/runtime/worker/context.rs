@@ -106,6 +106,7 @@ impl WorkerContext {
         let deadline = [spec.deadline, timeout].into_iter().flatten().min();
         Call::new(spec.endpoint, input.documents, &spec.parameters)
             .with_request_id(&spec.label.id)
+            .with_trace_parent(spec.trace_parent.as_deref())
             .with_origins(input.origins)
             .with_deadline(deadline, spec.cancellation.clone())
             .with_bytes_max(spec.bytes_max)

@@ -46,7 +46,7 @@ pub(in crate::runtime) struct BuildFailure {
 }
 
 impl ExecutorFactory {
-    /// Factory for `worker` of `pod`, whose components have these types; `None` when the pod has no executor. Panics
+    /// Factory for `worker` of `pod`, whose components have these types; `None` when there is no executor for it. Panics
     /// outside a tokio runtime.
     pub(in crate::runtime) fn new(
         pod: &PodPlan,
@@ -54,7 +54,7 @@ impl ExecutorFactory {
         worker: Worker,
         shard: &ShardState,
     ) -> Option<Self> {
-        let plan = pod.executor.clone()?;
+        let plan = pod.executor_of_shard(worker.shard)?.clone();
         let context = |(component, metrics): (&ComponentPlan, &Metrics)| Context {
             pod: pod.name.clone(),
             workspace: component.workspace(worker.shard),

@@ -13,6 +13,7 @@ mod legacy_pod;
 mod modern_common;
 mod modern_executor;
 mod modern_flow;
+mod placement;
 mod reasons;
 mod shared;
 mod strategy;
@@ -29,6 +30,7 @@ pub(super) use legacy_pod::*;
 pub(super) use modern_common::*;
 pub(super) use modern_executor::*;
 pub(super) use modern_flow::*;
+pub(super) use placement::*;
 pub(super) use shared::*;
 pub(super) use strategy::*;
 pub(super) use token::*;
@@ -120,6 +122,16 @@ pub(super) const STRATEGY_TIME: Section =
 pub(super) const SERVED_TOKEN: Section =
     Section { title: "Token of a served flow: `tokens:`", name: "a token", tables: &[TOKEN_TABLE] };
 
+/// The top level of a placement file.
+pub(super) const PLACEMENT: Section =
+    Section { title: "Placement file: top level", name: "a placement", tables: &[PLACEMENT_TABLE] };
+/// `token:` of a placement file.
+pub(super) const PLACEMENT_TOKEN: Section = Section {
+    title: "Placement file: `token:`",
+    name: "a placement's `token:`",
+    tables: &[WORKER_TOKEN_TABLE],
+};
+
 /// Every section, for the reference and for tests.
 pub const SECTIONS: &[Section] = &[
     LEGACY_TOP,
@@ -135,6 +147,8 @@ pub const SECTIONS: &[Section] = &[
     POD_STRATEGY,
     STRATEGY_TIME,
     SERVED_TOKEN,
+    PLACEMENT,
+    PLACEMENT_TOKEN,
 ];
 
 #[cfg(test)]

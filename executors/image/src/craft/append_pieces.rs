@@ -5,10 +5,10 @@ use std::mem::take;
 
 use flowrun_sdk::{
     AccessPaths, BuildError, Call, CallBudget, Document, Executor, ExecutorError, tag_sibling_count,
+    with_part_id,
 };
 
 use super::piece::Piece;
-use crate::error_context::with_part_id;
 
 /// Appends a document for each piece that `craft` makes of an image to the list that contains the image's document,
 /// after all of its siblings. The original documents are removed unless `keep_original` is set.

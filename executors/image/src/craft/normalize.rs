@@ -10,7 +10,7 @@ use super::crop::centre_area;
 use super::piece::{Piece, document_image};
 use super::replace_image::ReplaceImage;
 use crate::channel_axis::ChannelAxis;
-use crate::memory::{image_bytes, take_bytes};
+use crate::memory::image_bytes;
 use crate::pixels::{self, LookupTables, Pixels};
 use crate::resize::Resizer;
 use crate::target_size::TargetSize;
@@ -56,7 +56,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let (height, width) = with.resize_dim.scaled_size(source.height(), source.width());
         let area = centre_area(height as usize, width as usize, with.target_size);
         let bytes = image_bytes::<f32>(area.height, area.width);
-        take_bytes(budget, bytes, "set a smaller `target_size`")?;
+        budget.reserve_with_remedy(bytes, "set a smaller `target_size`")?;
         let bytes = resizer.resize(&source, height, width, ResamplingFilter::Lanczos)?;
         let normalized = Pixels { bytes, width }.to_tensor(area, axis, &tables)?;
         buffer = pixels::reclaim_buffer(source);

@@ -4,7 +4,6 @@ use flowrun_sdk::{CallBudget, Document, ExecutorError, Tensor};
 
 use crate::channel_axis::ChannelAxis;
 use crate::decode::{self, ExifOrientation};
-use crate::memory::take_bytes;
 use crate::pixels::Pixels;
 use crate::raster::{Area, Raster};
 
@@ -53,7 +52,7 @@ impl Piece {
     ) -> Result<Self, ExecutorError> {
         budget.check()?;
         let bytes = raster.crop_bytes(area.height, area.width);
-        take_bytes(budget, bytes, "cut fewer or smaller pieces (`target_size`)")?;
+        budget.reserve_with_remedy(bytes, "cut fewer or smaller pieces (`target_size`)")?;
         Ok(Self { image: raster.crop(area)?, area: Some(area) })
     }
 

@@ -1,9 +1,8 @@
 //! An executor that replaces the image of each document.
 
-use flowrun_sdk::{AccessPaths, Call, CallBudget, Document, Executor, ExecutorError};
+use flowrun_sdk::{AccessPaths, Call, CallBudget, Document, Executor, ExecutorError, with_part_id};
 
 use super::piece::Piece;
-use crate::error_context::with_part_id;
 
 /// Replaces the image of each document by the piece that `craft` makes of it.
 pub(crate) struct ReplaceImage<F> {

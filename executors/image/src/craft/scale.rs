@@ -9,7 +9,7 @@ use flowrun_sdk::{
 use super::piece::{Piece, document_image};
 use super::replace_image::ReplaceImage;
 use crate::channel_axis::ChannelAxis;
-use crate::memory::{image_bytes, take_bytes};
+use crate::memory::image_bytes;
 use crate::pixels::{self, Pixels};
 use crate::resize::Resizer;
 use crate::target_size::TargetSize;
@@ -56,7 +56,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         let is_byte_tensor = tensor.as_u8().is_some();
         let size_in_bytes = if is_byte_tensor { image_bytes::<u8> } else { image_bytes::<f32> };
         let bytes = size_in_bytes(height as usize, width as usize);
-        take_bytes(budget, bytes, "scale to a smaller `target_size`")?;
+        budget.reserve_with_remedy(bytes, "scale to a smaller `target_size`")?;
         let scaled = resizer.resize(&source, height, width, how)?;
         let scaled = Pixels { bytes: scaled, width };
         let scaled = match is_byte_tensor {

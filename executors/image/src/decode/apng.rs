@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::time::Duration;
 
 use image::codecs::png::PngDecoder;
 use image::{AnimationDecoder as _, Frames, ImageDecoder as _, ImageError, Rgb, RgbImage};
@@ -22,6 +23,8 @@ pub(super) struct Apng<'a> {
     frames: Frames<'a>,
     /// The frame that was returned last, without its alpha channel.
     picture: RgbImage,
+    /// Time that the last frame is shown for.
+    delay: Duration,
     /// True after a damaged frame.
     ended: bool,
 }
@@ -43,7 +46,12 @@ impl<'a> Apng<'a> {
         };
         let frames = decoder.apng().map_err(|error| decode_error(bytes, &error))?.into_frames();
         let picture = RgbImage::new(width, height);
-        Ok(Some(Self { bytes, default_image, frames, picture, ended: false }))
+        Ok(Some(Self { bytes, default_image, frames, picture, delay: Duration::ZERO, ended: false }))
+    }
+
+    /// Time that the last frame is shown for, as stored; zero for a default image that is no frame.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Decodes the next frame; `None` at the end. A damaged frame is the last one.
@@ -64,6 +72,7 @@ impl<'a> Apng<'a> {
         budget.take_frame(pixels)?;
         Ok(Some(match frame {
             Ok(frame) => {
+                self.delay = frame.delay().into();
                 for (Rgb(pixel), source) in self.picture.pixels_mut().zip(frame.buffer().pixels()) {
                     let [red, green, blue, _alpha] = source.0;
                     *pixel = [red, green, blue];

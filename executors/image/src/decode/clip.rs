@@ -1,5 +1,7 @@
 //! Decodes clips (animated or still images) of every supported format, frame by frame.
 
+use std::time::Duration;
+
 use image::RgbImage;
 
 use super::apng::Apng;
@@ -10,6 +12,12 @@ use super::frame::{ClipBudget, Frame};
 use super::gif::Gif;
 use super::still;
 use super::webp::WebP;
+
+/// Time for which viewers show a frame whose stored time is [`SHORTEST_FRAME_TIME`] or less.
+const DEFAULT_FRAME_TIME: Duration = Duration::from_millis(100);
+
+/// Stored times up to this one mean that no time was chosen.
+const SHORTEST_FRAME_TIME: Duration = Duration::from_millis(10);
 
 /// Decoder of one clip. At most one decoded frame is in memory at a time. A still image is a clip of one frame.
 pub struct Clip<'a> {
@@ -69,6 +77,18 @@ impl<'a> Clip<'a> {
                 Ok(Some(Frame::Good(picture)))
             }
         }
+    }
+
+    /// Time that the last decoded frame is shown for. Viewers show frames of 10 ms or less for [`DEFAULT_FRAME_TIME`]; so does
+    /// this. Zero for a still image.
+    pub fn frame_time(&self) -> Duration {
+        let delay = match &self.decoder {
+            ClipDecoder::Gif(gif) => gif.delay(),
+            ClipDecoder::WebP(webp) => webp.delay(),
+            ClipDecoder::Apng(apng) => apng.delay(),
+            ClipDecoder::Still { .. } => return Duration::ZERO,
+        };
+        if delay <= SHORTEST_FRAME_TIME { DEFAULT_FRAME_TIME } else { delay }
     }
 
     /// Decodes the first readable frame. `check` is called before each frame.

@@ -5,6 +5,7 @@
 
 use std::io::{Chain, Cursor, Read as _};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit};
 use image::RgbImage;
@@ -37,6 +38,8 @@ pub(super) struct Gif<'a> {
     structure: Decoder<GifReader<'a>>,
     screen: Screen,
     picture: Picture,
+    /// Time that the last frame is shown for.
+    delay: Duration,
     ended: bool,
 }
 
@@ -88,7 +91,12 @@ impl<'a> Gif<'a> {
             background: structure.bg_color().unwrap_or_default(),
         };
         DecodeError::check_size(screen.width, screen.height, FRAME_PIXELS_MAX)?;
-        Ok(Self { structure, screen, picture: Picture::default(), ended: false })
+        Ok(Self { structure, screen, picture: Picture::default(), delay: Duration::ZERO, ended: false })
+    }
+
+    /// Time that the last frame is shown for, as stored.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Decodes the next frame; `None` at the end. An error in the structure of the file ends the clip; damaged pixels or
@@ -105,6 +113,7 @@ impl<'a> Gif<'a> {
                 return Ok(Some(Frame::Damaged(decode_error(error))));
             }
         };
+        self.delay = Duration::from_millis(10 * u64::from(frame.delay));
         let (width, height) = match self.picture.size_with(frame, &self.screen) {
             Ok(size) => size,
             Err(error) => {

@@ -4,6 +4,7 @@
 //! The animation decoder of the crate is not used, because it does not dispose of frames over transparency.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder as _, ImageError, RgbImage};
@@ -29,6 +30,8 @@ pub(super) struct WebP<'a> {
     canvas: RgbaCanvas,
     /// The frame that was returned last, without its alpha channel.
     picture: RgbImage,
+    /// Time that the last frame is shown for.
+    delay: Duration,
     /// True after a truncated chunk.
     ended: bool,
 }
@@ -50,8 +53,14 @@ impl<'a> WebP<'a> {
             rest: bytes.get(FILE_HEADER_BYTES..).unwrap_or_default(),
             canvas: RgbaCanvas::new(width, height),
             picture: RgbImage::new(width, height),
+            delay: Duration::ZERO,
             ended: false,
         }))
+    }
+
+    /// Time that the last frame is shown for, as stored.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Decodes the next frame; `None` at the end. A truncated chunk is a damaged frame and ends the clip.
@@ -74,6 +83,7 @@ impl<'a> WebP<'a> {
             }
         };
         budget.take_frame(pixel_count(self.picture.width(), self.picture.height()))?;
+        self.delay = delay(content);
         Ok(Some(match self.decode_frame(content) {
             Ok(frame) => {
                 self.canvas.draw(&frame);
@@ -116,6 +126,16 @@ impl<'a> WebP<'a> {
             disposes: flags & DISPOSES != 0,
         })
     }
+}
+
+/// Duration of a frame, in milliseconds in its header; zero if the header is truncated.
+fn delay(content: &[u8]) -> Duration {
+    const OFFSET: usize = 12;
+    let milliseconds = match content.get(OFFSET..) {
+        Some(&[low, middle, high, ..]) => u32::from_le_bytes([low, middle, high, 0]),
+        _ => 0,
+    };
+    Duration::from_millis(milliseconds.into())
 }
 
 /// A WebP file of the chunks of a frame. Chunks other than pixels and alpha are left out.

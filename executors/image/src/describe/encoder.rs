@@ -4,13 +4,12 @@ use std::mem::take;
 
 use flowrun_sdk::{
     AccessPaths, Build, BuildError, Call, CallBudget, Document, Executor, ExecutorDescription, ExecutorError,
-    ExecutorType, Fact, Instance, Tensor, parse_parameters,
+    ExecutorType, Fact, Instance, Tensor, parse_parameters, with_part_id,
 };
 
 use super::descriptor::Descriptor;
 use crate::channel_axis::ChannelAxis;
 use crate::decode::{self, ExifOrientation};
-use crate::error_context::with_part_id;
 use crate::pixels;
 use crate::value_range::ValueRange;
 

@@ -1,6 +1,7 @@
 //! Clips are composed as by Pillow, and damaged frames are skipped.
 
 use flowrun_image::decode::{Clip, FRAMES_MAX, Frame};
+use flowrun_image::visit_frames;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, RgbImage};
 
@@ -145,4 +146,26 @@ fn the_first_frame_extends_a_clip_that_is_too_small() {
             Ok(RgbImage::from_pixel(1, 1, image::Rgb([255; 3])))
         ]
     );
+}
+
+#[test]
+fn frames_are_visited_with_their_times_and_scaled() {
+    let mut starts = Vec::new();
+    let half = |width: u32, height: u32| (width / 2, height / 2);
+    let duration = visit_frames(&bytes("keep.gif"), &half, &mut |frame| {
+        assert_eq!((frame.width, frame.height, frame.pixels.len()), (12, 8, 12 * 8 * 3));
+        starts.push((frame.number, frame.start.as_millis()));
+        Ok(())
+    });
+    assert_eq!(duration.unwrap().as_millis(), 50 * starts.len() as u128);
+    assert!(starts.iter().all(|(number, start)| *start == 50 * u128::from(*number)), "{starts:?}");
+}
+
+#[test]
+fn frames_without_a_chosen_time_are_shown_for_a_tenth_of_a_second() {
+    let length = |content: &[u8]| visit_frames(content, &|_, _| (1, 1), &mut |_| Ok(())).unwrap().as_millis();
+    // They store 10 ms and 0 ms.
+    assert_eq!(length(&blank_webp(3)), 300);
+    assert_eq!(length(&bytes("animated.webp")), 400);
+    assert_eq!(length(&bytes("rgb.png")), 0);
 }

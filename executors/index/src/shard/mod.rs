@@ -44,7 +44,7 @@ pub(crate) use maintenance::BackupName;
 pub(crate) use open_shard::OpenShard;
 pub(crate) use read::{AnswerBudget, Match, Page, RERANK_MAX, ReadTransaction, SearchParams};
 pub(crate) use settings::Settings;
-pub(crate) use summary::IndexSummary;
+pub(crate) use summary::{IndexSummary, WHOLE_SHARD_REQUESTS};
 
 #[cfg(test)]
 mod tests;

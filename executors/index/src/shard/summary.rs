@@ -12,8 +12,17 @@ use crate::columns::Columns;
 use crate::embedding::vector;
 use crate::storage::{StorageError, TableReader};
 
-/// Endpoints that concern the whole shard, whatever documents the request contains.
-const WHOLE_ENDPOINTS: [&str; 7] = ["/filter", "/list", "/count", "/status", "/clear", "/backup", "/restore"];
+/// Requests that concern documents beyond those that they contain: the endpoint, and parameters, one of them set.
+pub(crate) const WHOLE_SHARD_REQUESTS: [(&str, &[&str]); 8] = [
+    ("/filter", &[]),
+    ("/list", &[]),
+    ("/count", &[]),
+    ("/status", &[]),
+    ("/clear", &[]),
+    ("/backup", &[]),
+    ("/restore", &[]),
+    ("/delete", &["ids", "filter"]),
+];
 
 /// Summary of a shard.
 pub(crate) struct IndexSummary {
@@ -63,8 +72,10 @@ impl ShardSummary for IndexSummary {
     }
 
     fn targets_all(&self, endpoint: &str, parameters: &RequestParameters) -> bool {
-        let is_set = |name| parameters.get(name).is_some_and(|value| !value.is_null());
-        WHOLE_ENDPOINTS.contains(&endpoint) || (endpoint == "/delete" && (is_set("ids") || is_set("filter")))
+        let is_set = |name: &&str| parameters.get(*name).is_some_and(|value| !value.is_null());
+        WHOLE_SHARD_REQUESTS
+            .iter()
+            .any(|(whole, names)| *whole == endpoint && (names.is_empty() || names.iter().any(is_set)))
     }
 
     fn prepare(&self) {

@@ -67,7 +67,7 @@ flowrun_sdk::parameters! {
         /// Path of the model, an ONNX file.
         model_path: PathBuf,
         /// Preprocessing of a known model: `mobilenet_v2` and `resnet50` of torchvision, `clip` of OpenAI, `keras` for
-        /// Keras networks with inputs from -1 to 1.
+        /// Keras networks with inputs from -1 to 1, `efficientnet_lite0` of Google.
         preset: Option<Preset> = None,
         /// Axis order of the model's input.
         layout: Option<Layout> = None,

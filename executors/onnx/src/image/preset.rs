@@ -13,6 +13,8 @@ choice! {
         Clip = "clip",
         /// Keras networks with inputs from -1 to 1: MobileNetV2, Inception, Xception.
         Keras = "keras",
+        /// EfficientNet-Lite0; `make efficientnet` builds it with the weights of ImageNet.
+        EfficientnetLite0 = "efficientnet_lite0",
     }
 }
 
@@ -91,6 +93,14 @@ impl PresetDefaults {
                     ..plain
                 }
             }
+            Some(Preset::EfficientnetLite0) => Self {
+                side: Some(224),
+                resize: Resize::Of224(256),
+                filter: ResamplingFilter::Bicubic,
+                scale: Scale::Bytes,
+                mean: [127.0; 3],
+                std: [128.0; 3],
+            },
             Some(Preset::Keras) => {
                 Self { side: Some(224), filter: ResamplingFilter::Nearest, scale: Scale::Signed, ..plain }
             }

@@ -4,15 +4,14 @@ use std::time::Instant;
 
 use flowrun_sdk::{
     Answer, Call, Cancellation, Documents, ErrorKind, Exception, ExecutorError, Origin, RequestParameters,
-    Value,
 };
 use flowrun_wire::jina::data_request_proto::DataContentProto;
 use flowrun_wire::jina::data_request_proto::data_content_proto::Documents as Content;
 use flowrun_wire::jina::status_proto::{ExceptionProto, StatusCode};
 use flowrun_wire::jina::{DataRequestProto, HeaderProto, StatusProto};
 use flowrun_wire::{
-    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, encode_documents,
-    encode_object, exception_name,
+    FAILED_DOCUMENTS, ORIGINS, RESULTS, Schema, decode_documents, decode_object, decode_origins,
+    encode_documents, encode_object, exception_name,
 };
 use serde_json::{Map, json};
 
@@ -44,7 +43,7 @@ impl<'a> DecodedCall<'a> {
         Ok(Self {
             request_id: header.map_or("", |header| &header.request_id),
             endpoint: header.and_then(|header| header.exec_endpoint.as_deref()).unwrap_or_default(),
-            origins: decode_origins(parameters.remove(ORIGINS)),
+            origins: decode_origins(parameters.remove(ORIGINS).as_ref()),
             parameters,
             documents,
         })
@@ -63,16 +62,6 @@ impl<'a> DecodedCall<'a> {
             .with_deadline(deadline, cancellation)
             .with_bytes_max(bytes_max)
     }
-}
-
-/// Decodes the origins of documents after a join: pairs of an executor and the number of documents from it. Malformed pairs
-/// are ignored.
-fn decode_origins(value: Option<Value>) -> Vec<Origin> {
-    let origin = |pair: &Value| {
-        let (executor, documents) = (pair.get(0)?.as_str()?, pair.get(1)?.as_f64()?);
-        Some(Origin { executor: executor.into(), documents: documents as usize })
-    };
-    value.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(origin).collect()
 }
 
 /// Encodes the result of a call.

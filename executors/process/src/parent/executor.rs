@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use bytes::BufMut as _;
 use flowrun_sdk::{
-    Answer, AsyncExecutor, BuildError, Call, ExecutorError, FailedDocument, Health, Instance, Origin,
+    Answer, AsyncExecutor, BuildError, Call, ExecutorError, FailedDocument, Health, Instance,
     RequestParameters, async_trait,
 };
 use flowrun_wire::jina::DataRequestProto;
 use flowrun_wire::{Reply, ReplyFailure};
 use prost::Message as _;
-use serde_json::json;
 use tokio::runtime::Handle;
 
 use super::child_spec::ChildSpec;
@@ -91,8 +90,8 @@ fn child_parameters<'a>(call: &Call<'a>, streams: bool) -> Cow<'a, RequestParame
         parameters.insert(flowrun_wire::STREAM.to_owned(), true.into());
     }
     if !call.origins().is_empty() {
-        let origin = |origin: &Origin| json!([&*origin.executor, origin.documents]);
-        parameters.insert(flowrun_wire::ORIGINS.to_owned(), call.origins().iter().map(origin).collect());
+        let origins = flowrun_wire::encode_origins(call.origins());
+        parameters.insert(flowrun_wire::ORIGINS.to_owned(), origins);
     }
     Cow::Owned(parameters)
 }

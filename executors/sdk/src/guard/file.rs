@@ -37,24 +37,33 @@ pub(super) fn read_reserving<E: From<GuardError>>(
     bytes_max: u64,
     reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
-    let failed = |source| GuardError::Io { path: name.to_owned(), source };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(GuardError::NotAFile(name.to_owned()).into());
-    }
-    let too_large = |bytes| GuardError::TooLarge { what: name.display().to_string(), bytes, bytes_max };
-    if metadata.len() > bytes_max {
-        return Err(too_large(metadata.len()).into());
-    }
-    let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    let expected = usize::try_from(check_regular(file, name, bytes_max)?).unwrap_or(usize::MAX);
     reserve(expected)?;
+    let failed = |source| GuardError::Io { path: name.to_owned(), source };
     let mut bytes = Vec::with_capacity(expected);
     // The file may have grown meanwhile, and files in `/proc` report a size of zero.
     file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     match u64::try_from(bytes.len()) {
-        Ok(length) if length > bytes_max => Err(too_large(length).into()),
+        Ok(length) if length > bytes_max => Err(too_large(name, length, bytes_max).into()),
         _ => reserve(bytes.len().saturating_sub(expected)).map(|()| bytes),
     }
+}
+
+/// Returns the size of a regular file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// [`GuardError::NotAFile`], [`GuardError::TooLarge`], and those of the operating system.
+pub(super) fn check_regular(file: &File, name: &Path, bytes_max: u64) -> Result<u64, GuardError> {
+    let metadata = file.metadata().map_err(|source| GuardError::Io { path: name.to_owned(), source })?;
+    match metadata.len() {
+        _ if !metadata.is_file() => Err(GuardError::NotAFile(name.to_owned())),
+        bytes if bytes > bytes_max => Err(too_large(name, bytes, bytes_max)),
+        bytes => Ok(bytes),
+    }
+}
+
+fn too_large(name: &Path, bytes: u64, bytes_max: u64) -> GuardError {
+    GuardError::TooLarge { what: name.display().to_string(), bytes, bytes_max }
 }
 
 /// Reads a regular file of at most `bytes_max` bytes as UTF-8 text, without the byte order mark that it may begin with.

@@ -17,7 +17,7 @@ pub use confine::{allowed_directories, restrict_files_to};
 pub use error::GuardError;
 pub use file::{read_file, read_text, without_byte_order_mark};
 pub use hidden_variables::{TOKEN_VARIABLE, hide_variables, remove_hidden_variables};
-pub use uri::{UriContent, read_uri, read_uri_within_budget, resolve_uri};
+pub use uri::{OpenedUri, UriContent, open_uri, read_uri, read_uri_within_budget, resolve_uri};
 
 /// Maximum size of an encoded image, clip or text of a document in bytes.
 pub const CONTENT_BYTES_MAX: u64 = 256 << 20;

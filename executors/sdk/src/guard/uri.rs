@@ -1,5 +1,6 @@
 //! Content of a document's URI: a file, or bytes in the URI itself.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -46,6 +47,35 @@ pub fn resolve_uri(uri: &str) -> Result<UriContent, GuardError> {
     Ok(UriContent::File(uri.into()))
 }
 
+/// Opened content of a URI.
+#[derive(Debug)]
+pub enum OpenedUri {
+    /// A regular file, open for reading at its beginning, and its path.
+    File(File, PathBuf),
+    /// Bytes in the URI itself.
+    Inline(Bytes),
+}
+
+/// Opens the content of a URI of at most `bytes_max` bytes without reading it: for files that are too large for memory, and for
+/// other programs that read them.
+///
+/// # Errors
+/// Those of [`read_uri`].
+pub fn open_uri(uri: &str, bytes_max: u64) -> Result<OpenedUri, GuardError> {
+    match resolve_uri(uri)? {
+        UriContent::File(path) => {
+            let file = open_allowed(&path)?;
+            file::check_regular(&file, &path, bytes_max)?;
+            Ok(OpenedUri::File(file, path))
+        }
+        UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
+            let what = "the `data:` URI".to_owned();
+            Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max })
+        }
+        UriContent::Inline(bytes) => Ok(OpenedUri::Inline(bytes)),
+    }
+}
+
 /// Reads the content of a URI of at most `bytes_max` bytes.
 ///
 /// # Errors
@@ -72,16 +102,11 @@ fn read_reserving<E: From<GuardError>>(
     bytes_max: u64,
     reserve: impl Fn(usize) -> Result<(), E>,
 ) -> Result<Bytes, E> {
-    match resolve_uri(uri)? {
-        UriContent::File(path) => {
-            let file = open_allowed(&path)?;
+    match open_uri(uri, bytes_max)? {
+        OpenedUri::File(file, path) => {
             file::read_reserving(&file, &path, bytes_max, reserve).map(Bytes::from)
         }
-        UriContent::Inline(bytes) if bytes.len() as u64 > bytes_max => {
-            let what = "the `data:` URI".to_owned();
-            Err(GuardError::TooLarge { what, bytes: bytes.len() as u64, bytes_max }.into())
-        }
-        UriContent::Inline(bytes) => reserve(bytes.len()).map(|()| bytes),
+        OpenedUri::Inline(bytes) => reserve(bytes.len()).map(|()| bytes),
     }
 }
 
@@ -155,6 +180,20 @@ mod tests {
             }
         }
         assert!(matches!(read_uri("data:,12345", 4), Err(GuardError::TooLarge { bytes: 5, .. })));
+    }
+
+    #[test]
+    fn files_are_opened_within_the_bound_without_being_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        // A sparse file of 8 GiB.
+        File::create(&path).unwrap().set_len(8 << 30).unwrap();
+        let path = path.to_str().unwrap();
+        let OpenedUri::File(file, opened) = open_uri(path, 8 << 30).unwrap() else { panic!("not a file") };
+        assert_eq!((file.metadata().unwrap().len(), opened.to_str()), (8 << 30, Some(path)));
+        assert!(matches!(open_uri(path, (8 << 30) - 1), Err(GuardError::TooLarge { .. })));
+        assert!(matches!(open_uri("/dev/null", 9), Err(GuardError::NotAFile(_))));
+        assert!(matches!(open_uri("data:,a", 9), Ok(OpenedUri::Inline(bytes)) if bytes == "a"));
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use flowrun_sdk::{Document, tag_sibling_count};
+use crate::{Document, tag_sibling_count};
 
 /// Adds chunks to a document. They replace existing chunks with the same ids, so that segmenting a document twice has
 /// no further effect.
-pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
+pub fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
     let ids: HashSet<&str> = chunks.iter().map(|chunk| chunk.id.as_str()).collect();
     let siblings = parent.chunks.make_mut();
     siblings.retain(|sibling| !ids.contains(sibling.id.as_str()));
@@ -16,9 +16,8 @@ pub(crate) fn add_chunks(parent: &mut Document, chunks: Vec<Document>) {
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::SIBLINGS_TAG;
-
     use super::*;
+    use crate::SIBLINGS_TAG;
 
     #[test]
     fn adding_the_same_chunks_twice_changes_nothing() {

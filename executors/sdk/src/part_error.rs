@@ -1,10 +1,11 @@
 //! Adds the id of the affected chunk or match to error messages.
 
-use flowrun_sdk::{Document, ExecutorError};
+use crate::{Document, ExecutorError};
 
 /// Prefixes the message of `error` with the id of `document` if that is a chunk or a match. The runtime itself names
 /// the document of the request.
-pub(crate) fn with_part_id(document: &Document, error: ExecutorError) -> ExecutorError {
+#[must_use]
+pub fn with_part_id(document: &Document, error: ExecutorError) -> ExecutorError {
     match (document.granularity, document.adjacency) {
         (0, 0) => error,
         _ => ExecutorError::new(error.kind(), format_args!("`{}`: {error}", document.id)),
