@@ -1,5 +1,6 @@
 """Adapter for executors derived from Jina's `Executor`, with docarray documents."""
 
+import dataclasses
 import inspect
 import sys
 
@@ -22,7 +23,7 @@ class JinaAdapter:
 
     def __init__(self, cls, start):
         from jina import __version__ as version
-        from jina.serve.executors import BaseExecutor  # noqa: F401
+        from jina.serve.executors import BaseExecutor
 
         import docarray
 
@@ -53,9 +54,11 @@ class JinaAdapter:
             "allow_concurrent": False,
             **start["runtime_args"],
         }
-        self.executor = cls(
-            **start["with"], metas=start["metas"], requests=start["requests"], runtime_args=runtime_args
-        )
+        settings = {"metas": start["metas"], "requests": start["requests"], "runtime_args": runtime_args}
+        if "dynamic_batching" in inspect.signature(BaseExecutor.__init__).parameters:
+            # Empty: flowrun itself applies the settings of the flow. Early versions have no such argument.
+            settings["dynamic_batching"] = {}
+        self.executor = _create_executor(cls, start["with"], settings)
         self.name = cls.__name__
         bound = {name: _function(entry).__name__ for name, entry in self.executor.requests.items() if name != DRY_RUN}
         self.unused = unused_settings(cls, _framework_class(cls), start["with"], bound)
@@ -195,6 +198,16 @@ class JinaAdapter:
     def close(self):
         """Closes the executor."""
         return self.executor.close()
+
+
+def _create_executor(cls, arguments, settings):
+    """Creates an executor as Jina does: the generated constructor of a dataclass accepts its fields only, so that the
+    constructor of the base class is called with the settings afterwards."""
+    if not dataclasses.is_dataclass(cls):
+        return cls(**arguments, **settings)
+    executor = cls(**arguments)
+    cls.__bases__[0].__init__(executor, **arguments, **settings)
+    return executor
 
 
 # Values of unset fields in docarray before 0.30.

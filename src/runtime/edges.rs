@@ -12,7 +12,9 @@ use flowrun_sdk::{Endpoints, ErrorKind, ExecutorError, Ranking, top_k};
 
 use super::condition::PodCondition;
 use super::metrics::PodMetrics;
-use super::request::{Content, InFlightRequest, MatchPolicy, MergePolicy, Outcome, RequestError, Response};
+use super::request::{
+    Content, ExecutorNames, InFlightRequest, MatchPolicy, MergePolicy, Outcome, RequestError, Response,
+};
 use super::routing::{Fanout, GatherSlot, Part, PodShards, split};
 use super::worker::{PartSender, SendResult};
 use crate::spec::{Join, Polling, PollingTable};
@@ -48,6 +50,8 @@ pub(super) struct PodInput {
 pub(super) struct PodOutput {
     /// Position and name of the pod; `None` for the entrance.
     pub(super) pod: Option<(usize, Arc<str>)>,
+    /// Names by which requests address parameters to its executor.
+    pub(super) names: ExecutorNames,
     /// The pods fed by this one, each with the number of the input.
     pub(super) targets: Vec<(Arc<PodInput>, usize)>,
     /// Input number at the exit and number of inputs there, when the pod contributes to the reply.
@@ -170,7 +174,7 @@ impl PodOutput {
     /// Rules by which the results of the shards are merged for this request.
     fn shard_merge_policy(&self, request: &InFlightRequest) -> MergePolicy {
         let matches = self.ranking.map(|ranking| {
-            let parameters = request.input.parameters_for(self.executor());
+            let parameters = request.input.parameters_for(&self.names);
             let requested = top_k(&parameters).ok().flatten();
             MatchPolicy { order: ranking.order, top_k: requested.unwrap_or(ranking.top_k) }
         });
@@ -230,7 +234,7 @@ impl PodInput {
         if self.channels.len() == 1 {
             return Ok(Fanout::Single);
         }
-        let parameters = request.input.parameters_for(self.output.executor());
+        let parameters = request.input.parameters_for(&self.output.names);
         let all = || Fanout::Broadcast((0..self.channels.len()).collect());
         Ok(match self.polling.get(&request.input.endpoint) {
             Polling::Relevant => {

@@ -63,6 +63,8 @@ pub struct ExecutorSpec {
     pub name: String,
     /// Directory for its data, if set.
     pub workspace: Option<PathBuf>,
+    /// Description, which only a class in Python reads.
+    pub description: Option<String>,
     /// Directory of the file that specifies it; relative paths start there.
     pub directory: PathBuf,
     /// Opens stored data read-only.
@@ -87,6 +89,7 @@ impl ExecutorSpec {
             with: Parameters::empty(span),
             name: class.to_owned(),
             workspace: None,
+            description: None,
             directory,
             read_only: false,
             py_modules: Vec::new(),
@@ -95,6 +98,14 @@ impl ExecutorSpec {
             requests: Requests::default(),
             batching: BatchingTable::default(),
         }
+    }
+
+    /// True if `py_modules` has that file or module already.
+    pub(super) fn lists_module(&self, module: &PythonModule) -> bool {
+        self.py_modules.iter().any(|known| match (&known.file, &module.file) {
+            (Some(known), Some(file)) => known == file,
+            _ => known.written.value == module.written.value,
+        })
     }
 
     /// True if `uses` is the path of a library, and the class thus the only executor in it.

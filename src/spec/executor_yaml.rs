@@ -7,8 +7,8 @@ use super::executor::{
     ExecutorSpec, Handler, Parameters, PythonModule, Requests, Step, StepTarget, dotted_class,
 };
 use super::keys::{
-    COMPONENTS, DYNAMIC_BATCHING, EXECUTOR, EXECUTOR_METAS, METAS, NAME, PY_MODULES, READ_ONLY, REQUESTS,
-    WITH, WORKSPACE,
+    COMPONENTS, DYNAMIC_BATCHING, EXECUTOR, EXECUTOR_METAS, META_DESCRIPTION, METAS, NAME, PY_MODULES,
+    READ_ONLY, REQUESTS, WITH, WORKSPACE,
 };
 use super::reader::Reader;
 use super::{library, path, requests};
@@ -42,6 +42,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<ExecutorSpec>
         with: Parameters::read(fields.get(&WITH), class.span, schema, reader.report),
         name,
         workspace: reader.path(metas.get(&WORKSPACE)),
+        description: metas.get(&META_DESCRIPTION).map(|text| text.value.to_owned()),
         directory: reader.directory(node.span),
         read_only: metas.get(&READ_ONLY).unwrap_or(false),
         py_modules,
@@ -95,6 +96,9 @@ pub(super) fn override_with(
     }
     if let Some(workspace) = reader.path(metas.get(&WORKSPACE)) {
         spec.workspace = Some(workspace);
+    }
+    if let Some(description) = metas.get(&META_DESCRIPTION) {
+        spec.description = Some(description.value.to_owned());
     }
     spec.py_modules.extend(python_modules(metas.node(&PY_MODULES), reader));
     library::override_with(spec, &metas, reader);

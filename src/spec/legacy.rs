@@ -8,7 +8,7 @@ use super::keys::{
     ENV, FLOW_METAS, HOST, IMAGE, INSPECT, LEGACY_FLOW, LEGACY_POD, LEGACY_TOP, NAME, PARALLEL, PODS,
     POLLING, REPLICAS, SEPARATED_WORKSPACE, USES, USES_AFTER, WITH,
 };
-use super::pod::{self, Defaults, Join, Needs, PodSpec};
+use super::pod::{self, Defaults, Needs, PodExecutor, PodSpec};
 use super::polling::{Polling, PollingTable};
 use super::reader::Reader;
 use super::reducer::Reducer;
@@ -93,7 +93,7 @@ fn read_pod(
 ) -> PodSpec {
     let image = fields.get(&IMAGE);
     let executor = match image {
-        Some(image) if fields.node(&USES).is_none() => (uses::image(image, reader), Join::Merge),
+        Some(image) if fields.node(&USES).is_none() => PodExecutor::new(uses::image(image, reader)),
         _ => {
             note_ignored_image(fields, image, reader);
             pod::executor(fields, name.span, reader)

@@ -9,7 +9,7 @@ use super::keys::{
     DEPLOYMENT, EXECUTORS, EXTERNAL, GATEWAY, INSPECT, MODERN_EXECUTOR, MODERN_FLOW, MODERN_TOP, NAME,
     NO_REDUCE, POLLING, REPLICAS, SHARDS, TIMEOUT_SEND, USES_METAS, USES_REQUESTS, USES_WITH, WHEN, WITH,
 };
-use super::pod::{self, Defaults, Join, Needs, PodSpec};
+use super::pod::{self, Defaults, Join, Needs, PodExecutor, PodSpec};
 use super::polling::PollingTable;
 use super::reader::Reader;
 use super::{condition, executor_yaml, path, remote, settings};
@@ -119,10 +119,10 @@ fn read_pod(
     };
     let is_remote = external.is_some() || remote::is_address(fields);
     let mut executor = match external {
-        Some(external) => (external, Join::Merge),
+        Some(external) => PodExecutor::new(external),
         None => pod::executor(fields, name.span, reader),
     };
-    if !is_remote && let Uses::Class(spec) = &mut executor.0.value {
+    if !is_remote && let Uses::Class(spec) = &mut executor.executor.value {
         let (metas, requests) = (fields.get(&USES_METAS), fields.get(&USES_REQUESTS));
         executor_yaml::override_with(spec, fields.get(&USES_WITH), metas, requests, reader);
     }

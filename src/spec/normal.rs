@@ -123,6 +123,7 @@ fn pod(pod: &PodSpec) -> Value {
         executor: main,
         uses_before,
         uses_after,
+        py_modules,
         replicas,
         shards,
         polling,
@@ -153,6 +154,8 @@ fn pod(pod: &PodSpec) -> Value {
     object.set(&keys::USES, uses);
     object.set_if(&keys::USES_BEFORE, uses_before.as_ref().map(|before| executor(&before.value)));
     object.set_if(&keys::USES_AFTER, uses_after.as_ref().map(|after| executor(&after.value)));
+    let has_stage = uses_before.is_some() || uses_after.is_some();
+    object.set_if(&keys::PY_MODULES, modules(py_modules).filter(|_| has_stage));
     object.set_if(&keys::REPLICAS, (*replicas > 1).then_some(*replicas));
     object.set_if(&keys::SHARDS, (*shards > 1).then_some(*shards));
     let polling_differs = *shards > 1 && *polling != PollingTable::default();
@@ -205,6 +208,7 @@ fn is_plain(spec: &ExecutorSpec) -> bool {
     spec.with.values.is_empty()
         && spec.name == spec.class.value
         && spec.workspace.is_none()
+        && spec.description.is_none()
         && spec.py_modules.is_empty()
         && !spec.read_only
         && (spec.libraries.is_empty() || spec.names_library_file())
@@ -231,9 +235,8 @@ fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
     let mut metas = Object::default();
     metas.set_if(&keys::NAME, (spec.name != spec.class.value).then_some(spec.name.as_str()));
     metas.set_if(&keys::WORKSPACE, spec.workspace.as_deref().map(Path::to_string_lossy));
-    let written = |module: &PythonModule| Value::from(module.written.value.as_str());
-    let modules: Vec<Value> = spec.py_modules.iter().map(written).collect();
-    metas.set_if(&keys::PY_MODULES, (!modules.is_empty()).then_some(modules));
+    metas.set_if(&keys::META_DESCRIPTION, spec.description.as_deref());
+    metas.set_if(&keys::PY_MODULES, modules(&spec.py_modules));
     let libraries = spec.libraries.iter().map(|library| Value::from(library.path.to_string_lossy()));
     let plugins = !spec.libraries.is_empty() && !spec.names_library_file();
     metas.set_if(&keys::PLUGINS, plugins.then(|| libraries.collect::<Value>()));
@@ -242,6 +245,12 @@ fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
     metas.set_if(&keys::SHA256, (!hashes.is_empty()).then_some(hashes));
     metas.set_if(&keys::READ_ONLY, spec.read_only.then_some(true));
     metas.0
+}
+
+/// Python modules as written; `None` if there are none.
+fn modules(modules: &[PythonModule]) -> Option<Vec<Value>> {
+    let written = modules.iter().map(|module| module.written.value.as_str().into());
+    (!modules.is_empty()).then(|| written.collect())
 }
 
 /// The handlers as lists of calls: `component /endpoint @paths`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::batching::BatchingTable;
 use super::choices::Method;
 use super::condition::Condition;
-use super::executor::{Parameters, Uses};
+use super::executor::{Parameters, PythonModule, Uses};
 use super::fields::Fields;
 use super::key::{AnyNode, Key};
 use super::keys::{
@@ -38,6 +38,8 @@ pub struct PodSpec {
     pub uses_before: Option<Spanned<Uses>>,
     /// Executor that runs after the shards, on the merged replies.
     pub uses_after: Option<Spanned<Uses>>,
+    /// Python files or modules of the pod, which may define all of its executors. Those of `executor` include them.
+    pub py_modules: Vec<PythonModule>,
     /// Copies of each shard, which compete for requests.
     pub replicas: usize,
     /// Partitions of the data.
@@ -141,10 +143,25 @@ impl<'a> Defaults<'a> {
     }
 }
 
+/// The keys of a pod that select its executor.
+pub(super) struct PodExecutor {
+    pub(super) executor: Spanned<Uses>,
+    pub(super) join: Join,
+    /// Modules of the pod, which those of `executor` include.
+    py_modules: Vec<PythonModule>,
+}
+
+impl PodExecutor {
+    /// An executor that the pod's `py_modules` do not define.
+    pub(super) fn new(executor: Spanned<Uses>) -> Self {
+        Self { executor, join: Join::Merge, py_modules: Vec::new() }
+    }
+}
+
 /// Reads the keys that every dialect shares; the rest of the pod has default values.
 pub(super) fn read(
     name: Spanned<String>,
-    (mut executor, join): (Spanned<Uses>, Join),
+    PodExecutor { mut executor, join, py_modules }: PodExecutor,
     fields: &Fields<'_>,
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
@@ -158,6 +175,7 @@ pub(super) fn read(
         executor,
         uses_before: stage(fields, &USES_BEFORE, reader),
         uses_after: stage(fields, &USES_AFTER, reader),
+        py_modules,
         replicas: 1,
         shards: 1,
         polling: PollingTable::default(),
@@ -224,11 +242,7 @@ fn stage(fields: &Fields<'_>, key: &Key<AnyNode>, reader: &mut Reader<'_>) -> Op
 
 /// Reads `uses` and `py_modules`. Jina's merging resources are join policies here, not executors. Without `uses`, the
 /// executor is at `pod_span`.
-pub(super) fn executor(
-    fields: &Fields<'_>,
-    pod_span: Span,
-    reader: &mut Reader<'_>,
-) -> (Spanned<Uses>, Join) {
+pub(super) fn executor(fields: &Fields<'_>, pod_span: Span, reader: &mut Reader<'_>) -> PodExecutor {
     let span = fields.key_span(&USES).unwrap_or(pod_span);
     let node = fields.get(&USES);
     let (mut executor, join) = match node.and_then(Node::text).and_then(Reducer::from_name) {
@@ -236,10 +250,14 @@ pub(super) fn executor(
         Some(Reducer::LastPart | Reducer::Matches) => (uses::read(None, span, reader), Join::Merge),
         None => (uses::read(node, span, reader), Join::Merge),
     };
+    let py_modules = executor_yaml::python_modules(fields.node(&PY_MODULES), reader);
     if let Uses::Class(spec) = &mut executor.value {
-        spec.py_modules.extend(executor_yaml::python_modules(fields.node(&PY_MODULES), reader));
+        // The normal form lists them twice if the pod has an executor before or after the shards.
+        let new = py_modules.iter().filter(|module| !spec.lists_module(module)).cloned();
+        let new: Vec<PythonModule> = new.collect();
+        spec.py_modules.extend(new);
     }
-    (executor, join)
+    PodExecutor { executor, join, py_modules }
 }
 
 /// Checks a pod's name: an identifier, as in Python, because it is also used in patterns and paths.

@@ -155,6 +155,19 @@ fn strings_of_the_normal_form_stay_strings() {
 }
 
 #[test]
+fn the_normal_form_has_the_modules_of_executors_before_and_after_the_shards() {
+    let text = "jtype: Flow\nexecutors: [{name: a, uses: A, uses_metas: {description: d}, uses_after: B, py_modules: [m.n]}]\n";
+    let environment = Environment::default();
+    let normal = |text: &str| normal_form(&flow_of(text, &environment).0, &VariableTexts::default());
+    let once = normal(text);
+    assert_eq!(normal(&once), once);
+    let pod = flow_of(&once, &environment).0.pods.remove(0);
+    let Uses::Class(spec) = pod.executor.value else { panic!("{once}") };
+    let modules = [&pod.py_modules, &spec.py_modules].map(|modules| modules[0].written.value.as_str());
+    assert_eq!((modules, spec.description.as_deref()), (["m.n"; 2], Some("d")));
+}
+
+#[test]
 fn the_last_merge_key_of_a_pod_wins() {
     let text = "jtype: Flow\nx-a: &a {uses: Pass, replicas: 2}\nx-b: &b {replicas: 3}\nexecutors:\n\
                 - <<: *a\n  <<: *b\n  name: one\n";

@@ -58,14 +58,14 @@ pub fn describe(
 }
 
 fn describe_executor(executor: ResolvedExecutor, report: &mut Report) -> DescribedExecutor {
-    let ResolvedExecutor { components, programs, pass_unmatched } = executor;
+    let ResolvedExecutor { name, components, programs, pass_unmatched } = executor;
     let descriptions: Vec<ExecutorDescription> = components.iter().map(describe_component).collect();
     for (component, description) in components.iter().zip(&descriptions) {
         model::report(&description.model, component, report);
     }
     let (components, spans) =
         components.into_iter().map(|component| (component.plan, component.spans)).unzip();
-    let plan = ExecutorPlan { components, programs, pass_unmatched };
+    let plan = ExecutorPlan { name, components, programs, pass_unmatched };
     let description = combine(&plan, descriptions);
     DescribedExecutor { plan, spans, description }
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 /// The executor that the workers of a pod run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutorPlan {
+    /// Its own name, by which parameters can be addressed to it: `metas.name`, by default its class.
+    pub name: String,
     /// The components. Without programs, all requests go to the first.
     pub components: Vec<ComponentPlan>,
     /// Calls of components, by endpoint.

@@ -186,7 +186,12 @@ fn caller(
         read_only: pod.read_only,
         stores: false,
     };
-    ExecutorPlan { components: vec![component], programs: Vec::new(), pass_unmatched: false }
+    ExecutorPlan {
+        name: REMOTE_EXECUTOR.to_owned(),
+        components: vec![component],
+        programs: Vec::new(),
+        pass_unmatched: false,
+    }
 }
 
 impl PodPlan {

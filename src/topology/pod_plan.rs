@@ -95,6 +95,7 @@ impl PodPlan {
             executor: _,
             uses_before: _,
             uses_after: _,
+            py_modules: _,
             remote_unsupported: _,
             workspace: _,
             env: _,

@@ -1,5 +1,6 @@
 //! Executors written in Python: parameters of `PythonExecutor`, which runs the class in a child process per replica.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{Catalog, guard};
@@ -7,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::component::{ComponentType, PodSettings};
 use super::executor::ExecutorRef;
-use crate::diagnostic::{Code, Diagnostic, Report, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Report, Spanned, did_you_mean};
 use crate::limits::PYTHON_BYTES_MAX;
-use crate::spec::{ExecutorSpec, Handler, PythonModule, PythonSpec, StepTarget};
+use crate::spec::{ExecutorSpec, Handler, PodSpec, PythonModule, PythonSpec, StepTarget, Uses};
 
 /// Name of the executor that runs Python classes.
 const PYTHON_EXECUTOR: &str = "PythonExecutor";
@@ -19,6 +20,27 @@ const PYTHON_EXECUTOR: &str = "PythonExecutor";
 pub(super) fn is_python(spec: &ExecutorSpec, python: Option<&PythonSpec>, catalog: &Catalog) -> bool {
     let is_explicit = python.is_some_and(|python| python.set_on_pod);
     !spec.py_modules.is_empty() && (is_explicit || catalog.get(&spec.class.value).is_none())
+}
+
+/// Adds the modules of a pod to its executor before or after the shards, unless that has its class from elsewhere: from the
+/// catalogue, a library, or modules of its own.
+pub(super) fn with_pod_modules<'a>(
+    uses: &'a Spanned<Uses>,
+    pod: &PodSpec,
+    catalog: &Catalog,
+) -> Cow<'a, Spanned<Uses>> {
+    let modules = &pod.py_modules;
+    let Uses::Class(spec) = &uses.value else { return Cow::Borrowed(uses) };
+    let is_elsewhere = !spec.py_modules.is_empty()
+        || !spec.libraries.is_empty()
+        || !spec.components.is_empty()
+        || catalog.get(&spec.class.value).is_some();
+    // A class that they do not contain may be that of a plugin.
+    if is_elsewhere || modules.is_empty() || !may_contain(modules, &spec.class.value) {
+        return Cow::Borrowed(uses);
+    }
+    let spec = ExecutorSpec { py_modules: modules.clone(), ..(**spec).clone() };
+    Cow::Owned(Spanned::new(Uses::Class(Box::new(spec)), uses.span))
 }
 
 /// Resolves a Python class to `PythonExecutor`. Reports missing module files, and modules that cannot define the class.
@@ -42,13 +64,12 @@ pub(super) fn resolve(
     }
     let executor_type = *catalog.get(PYTHON_EXECUTOR)?;
     let modules: Vec<Value> = spec.py_modules.iter().map(|module| module_text(module).into()).collect();
-    let metas = json!({"name": spec.name});
     let with = json!({
         "class": spec.class.value,
         "modules": modules,
         "python": settings.python.map(|python| python.path.to_string_lossy()),
         "with": spec.with.values,
-        "metas": metas,
+        "metas": metas(spec),
         "requests": methods(&spec.requests.handlers),
         "workspace": workspace.to_string_lossy(),
         "env": settings.env.values,
@@ -65,18 +86,30 @@ pub(super) fn resolve(
     })
 }
 
+/// The texts of modules; `None` if one is an installed module or cannot be read, which is left to Python.
+fn texts(modules: &[PythonModule]) -> Option<Vec<String>> {
+    modules.iter().map(|module| guard::read_text(module.file.as_ref()?, PYTHON_BYTES_MAX).ok()).collect()
+}
+
+/// True if the text of a module mentions a class, or imports all names of another.
+fn mentions(texts: &[String], class: &str) -> bool {
+    let is_named = |text: &str| {
+        text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == class)
+    };
+    texts.iter().any(|text| is_named(text) || text.contains("import *"))
+}
+
+/// True unless the texts of the modules are known and do not mention the class.
+fn may_contain(modules: &[PythonModule], class: &str) -> bool {
+    texts(modules).is_none_or(|texts| mentions(&texts, class))
+}
+
 /// Reports a class that the text of its modules does not contain. Modules are not executed, so a class that is defined
 /// dynamically but mentioned nowhere is reported too.
 fn may_define(spec: &ExecutorSpec, report: &mut Report) -> bool {
-    let texts =
-        spec.py_modules.iter().map(|module| guard::read_text(module.file.as_ref()?, PYTHON_BYTES_MAX).ok());
-    // Installed modules and unreadable files are left to Python.
-    let Some(texts) = texts.collect::<Option<Vec<String>>>() else { return true };
+    let Some(texts) = texts(&spec.py_modules) else { return true };
     let class = spec.class.value.as_str();
-    let mentions_class = |text: &str| {
-        text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == class)
-    };
-    if texts.iter().any(|text| mentions_class(text) || text.contains("import *")) {
+    if mentions(&texts, class) {
         return true;
     }
     let defined: Vec<&str> = texts.iter().flat_map(|text| classes(text)).collect();
@@ -97,8 +130,23 @@ fn classes(text: &str) -> impl Iterator<Item = &str> {
     names.map(|rest| rest.split(['(', ':', ' ']).next().unwrap_or(rest))
 }
 
+/// The `metas` that the class receives: those that the flow sets. The workspace is absolute, because the class may change its
+/// working directory.
+fn metas(spec: &ExecutorSpec) -> Map<String, Value> {
+    let workspace = spec.workspace.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
+    let metas = [
+        ("name", Some(spec.name.clone())),
+        ("workspace", workspace),
+        ("description", spec.description.clone()),
+    ];
+    metas.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 fn module_text(module: &PythonModule) -> String {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     match &module.file {
         Some(file) => absolute(file).to_string_lossy().into_owned(),
         None => module.written.value.clone(),

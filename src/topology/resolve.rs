@@ -16,7 +16,7 @@ use super::isolate::{self, report_unused_env};
 use super::library::{self, FoundLibrary, SearchPath};
 use super::model;
 use super::parameters::parameter_diagnostic;
-use super::python;
+use super::python::{self, with_pod_modules};
 use super::spans::ComponentSpans;
 use crate::diagnostic::{Code, Diagnostic, Report, Span, Spanned, did_you_mean};
 use crate::spec::{ExecutorSpec, FlowSpec, Parameters, Step, StepTarget, Uses, method_endpoint};
@@ -48,6 +48,8 @@ impl<E> PodExecutors<E> {
 /// A resolved executor.
 #[derive(Clone, Debug)]
 pub struct ResolvedExecutor {
+    /// Its own name: `metas.name`, by default its class.
+    pub name: String,
     /// The components: one, or several for a compound executor.
     pub components: Vec<ResolvedComponent>,
     /// Calls of components, by endpoint.
@@ -95,11 +97,11 @@ pub fn resolve(
             env: &pod.env,
             libraries: &libraries,
         };
-        let mut resolve = |uses| resolve_executor(uses, &settings, catalog, report);
+        let mut resolve = |uses: &Spanned<Uses>| resolve_executor(uses, &settings, catalog, report);
         pods.push(PodExecutors {
-            before: pod.uses_before.as_ref().and_then(&mut resolve),
+            before: pod.uses_before.as_ref().and_then(|uses| resolve(&with_pod_modules(uses, pod, catalog))),
             main: if pod.remote_unsupported.is_none() { resolve(&pod.executor) } else { None },
-            after: pod.uses_after.as_ref().and_then(&mut resolve),
+            after: pod.uses_after.as_ref().and_then(|uses| resolve(&with_pod_modules(uses, pod, catalog))),
         });
         if let Some(reason) = &pod.remote_unsupported {
             let message = format!("`{}` cannot be run: {}", pod.name.value, reason.value);
@@ -171,7 +173,11 @@ fn resolve_executor(
         .collect();
     let components = resolver.components;
     let (programs, true) = (programs?, complete) else { return None };
-    Some(ResolvedExecutor { components, programs, pass_unmatched: spec.requests.pass_unmatched })
+    let name = match components.first() {
+        Some(only) if is_unnamed(spec) => only.plan.class.clone(),
+        _ => spec.name.clone(),
+    };
+    Some(ResolvedExecutor { name, components, programs, pass_unmatched: spec.requests.pass_unmatched })
 }
 
 struct Resolver<'a> {
@@ -185,15 +191,13 @@ impl Resolver<'_> {
     /// Resolves a component and adds it. Returns `false`, after a report, when that is not possible.
     fn add_component(&mut self, spec: &ExecutorSpec) -> bool {
         let base = spec.workspace.as_deref().unwrap_or(self.settings.workspace);
-        // `uses: ./libmine.so` sets no name but a path; the workspace is then named after the class.
-        let unnamed = spec.names_library_file() && spec.name == spec.class.value;
         let found = if python::is_python(spec, self.settings.python, self.catalog) {
             python::resolve(spec, self.settings, base, self.catalog, self.report)
         } else {
             self.resolve_type(spec)
         };
         let Some(found) = found else { return false };
-        let workspace = base.join(if unnamed { &found.class } else { &spec.name });
+        let workspace = base.join(if is_unnamed(spec) { &found.class } else { &spec.name });
         let plan = ComponentPlan {
             executor: found.executor,
             class: found.class,
@@ -303,6 +307,7 @@ impl Resolver<'_> {
             with: Parameters { values, ..Parameters::empty(span) },
             name: class.to_owned(),
             workspace: spec.workspace.clone(),
+            description: None,
             directory: spec.directory.clone(),
             read_only: spec.read_only,
             py_modules: Vec::new(),
@@ -313,6 +318,11 @@ impl Resolver<'_> {
         };
         self.add_component(&builtin).then(|| self.components.len() - 1)
     }
+}
+
+/// True for `uses: ./libmine.so`, which sets no name but a path: the executor is then named after its class.
+fn is_unnamed(spec: &ExecutorSpec) -> bool {
+    spec.names_library_file() && spec.name == spec.class.value
 }
 
 fn unknown_executor(spec: &ExecutorSpec, catalog: &Catalog) -> Diagnostic {

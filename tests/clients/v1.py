@@ -5,7 +5,8 @@ import sys
 
 import numpy
 from clip_client import Client as ClipClient
-from docarray import Document, DocumentArray
+from docarray import Document, DocumentArray, dataclass
+from docarray.typing import Text
 from jina import Client
 from jina.excepts import BadServer
 
@@ -53,6 +54,21 @@ def sync(protocol):
     assert parameters == [{'k': 1.5}], parameters
 
 
+@dataclass
+class Page:
+    title: Text
+
+
+def kept_fields(protocol):
+    """Fields that only clients use are returned after an encoder and a merge of two shards."""
+    page = Document(Page(title='a smile'), text='smile')
+    page.evaluations['recall'].value = 10.0
+    returned = client(protocol).post('/search', page, parameters={'limit': 1})[0]
+    assert returned.is_multimodal and returned.title.text == 'a smile', (protocol, returned)
+    assert returned.evaluations['recall'].value == 10.0, (protocol, returned)
+    assert returned.matches[:, 'text'] == [TEXTS['t3']], (protocol, returned.matches[:, 'text'])
+
+
 def many(protocol, count):
     documents = (Document(id=str(number), text='word') for number in range(count))
     replies = client(protocol).post('/encode', documents, request_size=100, return_results=True)
@@ -95,6 +111,7 @@ async def asynchronous(protocol):
 clip()
 for protocol in ['grpc', 'http', 'ws']:
     sync(protocol)
+    kept_fields(protocol)
     target(protocol)
     errors(protocol)
     many(protocol, 10_000 if protocol == 'grpc' and not TLS else 500)

@@ -130,6 +130,56 @@ async fn returned_dictionaries_are_results_and_executors_know_their_shard() {
 }
 
 #[tokio::test]
+async fn the_metas_of_an_executor_are_those_of_the_flow() {
+    let whole = "e, uses: {jtype: Encoder, metas: {workspace: own, description: d}}";
+    for (more, name, workspace, description) in [
+        (", uses_metas: {workspace: own, name: mine}", "mine", true, ""),
+        (", uses_metas: {workspace: own, description: d}", "Encoder", true, "d"),
+        // Jina's pods have a workspace of their own.
+        (", workspace: own", "Encoder", false, ""),
+        ("", "Encoder", true, "d"),
+    ] {
+        let Some(pod) = pod("v1", "Encoder", more) else { return };
+        let pod = if more.is_empty() { pod.replace("e, uses: Encoder", whole) } else { pod };
+        let (directory, flow) = start_pods(&pod).await;
+        let path = directory.path().canonicalize().unwrap().join("own");
+        let workspace = if workspace { path.to_str().unwrap() } else { "" };
+        let metas =
+            json!({"name": name, "description": description, "workspace": workspace, "py_modules": ""});
+        assert_eq!(call_result(&flow, "/metas", &Value::Null).await, metas, "{more}");
+        let info = call_result(&flow, "/info", &Value::Null).await;
+        assert_eq!(info["workspace"].as_str(), path.join(name).join("0").to_str());
+    }
+}
+
+#[tokio::test]
+async fn an_executor_may_be_a_dataclass() {
+    let Some((_directory, flow)) = flow("v1", "Fields", ", uses_with: {word: hi, times: 2}").await else {
+        return;
+    };
+    let answer = reply(send(&flow, "/any", texts(&["a"]), &Value::Null).await);
+    assert_eq!(texts_of(&answer.documents), ["hi hi"]);
+    assert_eq!(answer.results["e/rep-0"], json!({"name": "Fields", "shard": 0}));
+}
+
+#[tokio::test]
+async fn evaluations_and_metadata_survive_a_join() {
+    let Some(evaluator) = pod("v1", "Evaluator", ", needs: gateway") else { return };
+    let Some(reader) = pod("v1", "EvaluationReader", ", needs: [plain, e]") else { return };
+    let reader = reader.replace("{name: e,", "{name: reader,");
+    let plain = "- {name: plain, uses: Pass, needs: gateway}";
+    let (_directory, flow) = start_pods(&format!("{plain}\n{evaluator}\n{reader}")).await;
+    let answer = reply(send(&flow, "/any", texts(&["a"]), &Value::Null).await);
+    let document = &answer.documents[0];
+    assert_eq!((&document.tags["recall"], &document.tags["titles"]), (&json!(10), &json!(["title"])));
+    let fields = document.docarray.as_ref().unwrap();
+    assert_eq!(
+        (fields.evaluations["recall"].value, &fields.metadata["title"]),
+        (10.0, &json!({"position": 0}))
+    );
+}
+
+#[tokio::test]
 async fn an_exception_is_reported_as_by_jina() {
     for schema in ["v1", "v2"] {
         let Some((_directory, flow)) = flow(schema, "Encoder", "").await else { return };

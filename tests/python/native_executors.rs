@@ -206,6 +206,27 @@ async fn modules_are_imported_by_name() {
 }
 
 #[tokio::test]
+async fn modules_of_a_pod_define_the_executors_before_and_after_its_shards() {
+    let keys = ", uses_before: Sample, uses_after: Sample, shards: 2, polling: ALL";
+    let (_directory, flow) = start_pods(&native_pod("Sample", keys)).await;
+    let answer = reply(send(&flow, "/shout", texts(&["a"]), &Value::Null).await);
+    assert_eq!(texts_of(&answer.documents), ["A!!!"]);
+    // A built-in executor stays one.
+    let (_directory, topology) = plan_pods(&native_pod("Sample", ", uses_after: Log, python: python3"));
+    assert_eq!(topology.pods[1].executor.as_ref().unwrap().components[0].class, "Log");
+}
+
+#[tokio::test]
+async fn parameters_are_addressed_by_the_name_of_the_pod_or_of_the_executor() {
+    for (keys, name) in [("", "Sample"), (", uses_metas: {name: own}", "own")] {
+        let (_directory, flow) = start_pods(&native_pod("Sample", keys)).await;
+        let sent = json!({"k": 1, "e__l": 1, name: {"k": 2}, "e": {"k": 3, "m": 3}});
+        let received = json!({"k": 2, "l": 1, "m": 3, name: {"k": 2}, "e": {"k": 3, "m": 3}});
+        assert_eq!(call_result(&flow, "/about", &sent).await["parameters"], received);
+    }
+}
+
+#[tokio::test]
 async fn jina_0_flows_and_executor_files_may_name_python_classes() {
     let directory = tempfile::tempdir().unwrap();
     let native = super::executor_directory().join("native.py");

@@ -62,6 +62,35 @@ pub struct Document {
     pub chunks: Documents,
     /// Search results for this document, best first.
     pub matches: Documents,
+    /// Fields that only clients and executors in Python use; `None` if the document has none of them.
+    pub docarray: Option<Arc<DocarrayFields>>,
+}
+
+/// Fields of docarray's first schema that executors of flowrun do not use. They are kept, so that clients and executors in
+/// Python find them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DocarrayFields {
+    /// Scores of an evaluation by the name of the metric.
+    pub evaluations: IndexMap<String, NamedScore>,
+    /// docarray's `_metadata`: the classes of the fields of a `@dataclass`.
+    pub metadata: Tags,
+}
+
+impl DocarrayFields {
+    /// Returns `true` if no field is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.evaluations.is_empty() && self.metadata.is_empty()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        memory::docarray_bytes(scores_bytes(&self.evaluations), memory::map_bytes(&self.metadata))
+    }
+}
+
+fn scores_bytes(scores: &IndexMap<String, NamedScore>) -> usize {
+    let texts = scores.iter().map(|(name, score)| memory::score_text_bytes(name, score)).sum();
+    memory::scores_bytes(scores.len(), texts)
 }
 
 /// A score and its provenance.
@@ -156,6 +185,11 @@ impl Document {
         Arc::make_mut(&mut self.tags)
     }
 
+    /// Returns the fields that only clients use, for writing; copies them first if they are shared.
+    pub fn docarray_mut(&mut self) -> &mut DocarrayFields {
+        Arc::make_mut(self.docarray.get_or_insert_default())
+    }
+
     /// Returns the score that matches are ordered by: the first one that was set.
     pub fn score(&self) -> Option<&NamedScore> {
         self.scores.values().next()
@@ -178,11 +212,11 @@ impl Document {
         let arrays = [&self.tensor, &self.embedding].into_iter().flatten().map(Tensor::memory_bytes);
         let text = self.text.as_ref().map_or(0, |text| text.len());
         let blob = self.blob.as_ref().map_or(0, Bytes::len);
-        let score_texts = self.scores.iter().map(|(name, score)| memory::score_text_bytes(name, score)).sum();
-        let scores = memory::scores_bytes(self.scores.len(), score_texts);
+        let scores = scores_bytes(&self.scores);
+        let docarray = self.docarray.as_ref().map_or(0, |fields| fields.memory_bytes());
         let tags = memory::tags_bytes(memory::map_bytes(&self.tags));
         let nested: usize = [&self.chunks, &self.matches].into_iter().map(Documents::nested_bytes).sum();
-        size_of::<Self>() + strings + text + blob + scores + tags + arrays.sum::<usize>() + nested
+        size_of::<Self>() + strings + text + blob + scores + docarray + tags + arrays.sum::<usize>() + nested
     }
 }
 

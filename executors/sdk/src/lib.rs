@@ -119,7 +119,7 @@ pub use client_regex::ClientRegex;
 pub use context::{Build, Context};
 pub use decode_budget::{DecodeBudget, DecodeBudgetError, DecodeBudgetMark};
 pub use description::{ContentKind, ExecutorDescription, Fact, WholeShardRequests};
-pub use document::{DISTANCE_SCORES, Document, FIELD_RECORD_TAG, NamedScore, Tags};
+pub use document::{DISTANCE_SCORES, DocarrayFields, Document, FIELD_RECORD_TAG, NamedScore, Tags};
 pub use document_sink::DocumentSink;
 pub use documents::Documents;
 pub use endpoint::executor;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{NamedScore, Tags};
+use crate::{DocarrayFields, NamedScore, Tags};
 
 /// Share of one entry in the index table of a map, at the lowest load of a table.
 const TABLE_BYTES: usize = 24;
@@ -40,6 +40,14 @@ pub(crate) fn tags_bytes(object_bytes: usize) -> usize {
 /// Bytes of the scores of a document, from their number and the bytes of their texts.
 pub(crate) fn scores_bytes(count: usize, texts: usize) -> usize {
     if count == 0 { 0 } else { MAP_BYTES + count * SCORE_BYTES + texts }
+}
+
+/// Bytes of the fields of [`DocarrayFields`], from those of the evaluations and of the metadata; zero if neither is set.
+pub(crate) fn docarray_bytes(evaluations: usize, metadata: usize) -> usize {
+    match evaluations + metadata {
+        0 => 0,
+        bytes => size_of::<DocarrayFields>() + 2 * size_of::<usize>() + bytes,
+    }
 }
 
 /// Bytes of the texts of a score, with its name.

@@ -127,6 +127,8 @@ fn set_keys(own: &Document, whole: &Document) -> impl Iterator<Item = &'static s
         ("embedding", own.embedding.is_some()),
         ("modality", !own.modality.is_empty()),
         ("scores", !own.scores.is_empty()),
+        ("evaluations", own.docarray.as_ref().is_some_and(|fields| !fields.evaluations.is_empty())),
+        ("_metadata", own.docarray.as_ref().is_some_and(|fields| !fields.metadata.is_empty())),
         ("chunks", !whole.chunks.is_empty()),
         ("matches", !whole.matches.is_empty()),
     ];

@@ -37,8 +37,9 @@ const KEYS: [&str; 19] = [
     "matches",
 ];
 
-/// Keys of the first schema in camel case, as protobuf's JSON form spells them.
-const CAMEL_KEYS: [&str; 2] = ["parentId", "mimeType"];
+/// Other keys of the first schema, which clients send only if they have a value, or in camel case, as protobuf's JSON form spells
+/// them.
+const OTHER_KEYS: [&str; 3] = ["_metadata", "parentId", "mimeType"];
 
 /// Form of documents in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +124,7 @@ fn record_unknown(document: &mut Document, value: &Value) -> Result<(), JsonErro
 }
 
 fn is_unknown(key: &str) -> bool {
-    !KEYS.contains(&key) && !CAMEL_KEYS.contains(&key)
+    !KEYS.contains(&key) && !OTHER_KEYS.contains(&key)
 }
 
 /// True if a document, a chunk or a match has an unknown key.
@@ -166,6 +167,8 @@ impl Serialize for JsonDocument<'_> {
         if form == DocumentForm::Schema2 {
             let values = schema2::take_differing_fields(&mut own, record.as_ref());
             extra.extend(values.map(|(name, value)| (name.to_owned(), FieldJson::Json(value))));
+            // As over gRPC, they are fields of the first schema only.
+            own.docarray = None;
         }
         let chunks = Self::list(&document.chunks, form);
         let matches = Self::list(&document.matches, form);
@@ -279,6 +282,22 @@ mod tests {
         nested["scores"] = json!({"cosine": {"value": 0.5}});
         sent["matches"] = json!([nested]);
         assert_eq!(round_trip(&sent), sent);
+    }
+
+    #[test]
+    fn evaluations_and_metadata_of_the_first_schema_are_returned_as_sent() {
+        let mut sent: Value =
+            KEYS.iter().map(|key| ((*key).to_owned(), Value::Null)).collect::<Map<_, _>>().into();
+        sent["id"] = "a".into();
+        sent["evaluations"] = json!({"recall": {"value": 10.0}});
+        sent["_metadata"] = json!({"title": {"position": 0}});
+        let document = read_one(&sent, DocumentForm::AllKeys).unwrap();
+        assert!(document.tags.is_empty() && document.docarray.is_some());
+        assert_eq!(round_trip(&sent), sent);
+        let by_hand = json!({"id": "a", "evaluations": sent["evaluations"], "_metadata": sent["_metadata"]});
+        assert_eq!(round_trip(&by_hand), by_hand);
+        let second = serde_json::to_value(JsonDocument::new(&document, DocumentForm::Schema2)).unwrap();
+        assert_eq!(second, json!({"id": "a"}));
     }
 
     #[test]

@@ -17,11 +17,12 @@ use crate::runtime::edges::{PodInput, PodOutput};
 use crate::runtime::endpoint_check::EndpointCheck;
 use crate::runtime::flow::{Flow, RunningPod};
 use crate::runtime::metrics::{PodMetrics, RequestCounters};
+use crate::runtime::request::ExecutorNames;
 use crate::runtime::routing::PodShards;
 use crate::runtime::watchdog::{CallLimit, HangPolicy, Watchdog};
 use crate::runtime::worker::{BatchPolicy, PartSender, ThreadPriority};
 use crate::spec::BatchingTable;
-use crate::topology::{DocumentCondition, InputPort, PodPlan, Topology};
+use crate::topology::{DocumentCondition, InputPort, PodPlan, Topology, executor_name};
 
 /// Starts all workers and returns the flow. `descriptions` and `built` have one entry for each pod of `topology`.
 pub(super) fn start(
@@ -89,7 +90,7 @@ impl Wiring<'_> {
         let output = self.output(position, plan, &name, ranking);
         let metrics = Arc::new(PodMetrics::new());
         self.pods.push(running_pod(&name, &built, endpoints.clone(), &metrics));
-        let batch_policy = batch_policy(plan, &name, own_batching, &endpoints);
+        let batch_policy = batch_policy(plan, (&name, &output.names), own_batching, &endpoints);
         let batches = batch_policy.is_some();
         let by_shard = by_shard(built);
         let summaries = by_shard.iter().map(|built| built.first()?.instance.shard_summary.clone());
@@ -142,7 +143,10 @@ impl Wiring<'_> {
         ranking: Option<Ranking>,
     ) -> Arc<PodOutput> {
         let pod = Some((position, Arc::clone(name)));
-        Arc::new(PodOutput { pod, ranking, shard_join: plan.shard_join, ..self.edges(&plan.outputs) })
+        let own_name = plan.executor.as_ref().map_or("", |executor| &executor.name);
+        let names = ExecutorNames::new(executor_name(&plan.name), own_name);
+        let shard_join = plan.shard_join;
+        Arc::new(PodOutput { pod, names, ranking, shard_join, ..self.edges(&plan.outputs) })
     }
 
     /// Edges to the given ports.
@@ -188,7 +192,7 @@ fn running_pod(
 /// Batching rules: the executor's own, overridden by the flow's. `None` when no endpoint is batched.
 fn batch_policy(
     plan: &PodPlan,
-    name: &Arc<str>,
+    (name, names): (&Arc<str>, &ExecutorNames),
     own: Vec<(String, Batching)>,
     endpoints: &Endpoints,
 ) -> Option<Arc<BatchPolicy>> {
@@ -198,7 +202,7 @@ fn batch_policy(
     for endpoint in named.filter(|endpoint| !endpoints.handles(endpoint)) {
         tracing::warn!(pod = &**name, endpoint, "batching has no effect: the executor has no such endpoint");
     }
-    (!batching.is_empty()).then(|| BatchPolicy::new(name, batching, plan.channel_slots))
+    (!batching.is_empty()).then(|| BatchPolicy::new(name, names.clone(), batching, plan.channel_slots))
 }
 
 /// The executors of a pod, grouped by shard. A worker's process has those of one shard only.

@@ -195,6 +195,7 @@ impl ShardWorkers<'_> {
         let shard = if self.plan.shards > 1 { format!("/shard-{}", worker.shard) } else { String::new() };
         WorkerContext {
             pod: Arc::clone(&self.name),
+            names: self.output.names.clone(),
             executor: self.plan.executor.as_ref().map_or_else(String::new, ExecutorPlan::class_names).into(),
             calls: Arc::new(RunningCalls::default()),
             worker: format!("{}{shard}/rep-{}", self.name, worker.replica).into(),

@@ -21,7 +21,7 @@ use super::gather::Gather;
 use super::log_context::RequestLabel;
 use super::merge::{MergePolicy, merge};
 use super::message::{Outcome, Request, RequestError};
-use super::parameters;
+use super::parameters::{self, ExecutorNames};
 use super::target::TargetPattern;
 use super::trace::RequestTrace;
 use crate::runtime::metrics::RequestCounters;
@@ -64,8 +64,8 @@ pub(in crate::runtime) struct InFlightRequest {
 }
 
 impl RequestInput {
-    /// The parameters that the executor `executor` receives.
-    pub(in crate::runtime) fn parameters_for(&self, executor: &str) -> Cow<'_, RequestParameters> {
+    /// The parameters that the executor with these names receives.
+    pub(in crate::runtime) fn parameters_for(&self, executor: &ExecutorNames) -> Cow<'_, RequestParameters> {
         parameters::for_executor(&self.parameters, self.target.as_ref(), executor)
     }
 

@@ -1,15 +1,16 @@
 //! Merges the parts of a request at joins and after shards.
 //!
 //! Documents with the same id become one: fields that the earlier part leaves unset are filled from the later part,
-//! chunks and matches are merged by id, scores by name; documents without a counterpart are added. Matches found by different
-//! shards are merged by score and cut to top-k; different lists that they return in a field of docarray's second schema are
-//! concatenated, as in Jina. The merge is associative; its order is the order of the parts (`needs`, or
-//! shard number), never the order of arrival. Waiting for the parts is the task of [`gather`](super::gather).
+//! chunks and matches are merged by id, scores and evaluations by name; documents without a counterpart are added.
+//! Matches found by different shards are merged by score and cut to top-k; different lists that they return in a field
+//! of docarray's second schema are concatenated, as in Jina. The merge is associative; its order is the order of the
+//! parts (`needs`, or shard number), never the order of arrival. Waiting for the parts is the task of
+//! [`gather`](super::gather).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use flowrun_sdk::{Document, Documents, FIELD_RECORD_TAG, Order, Tags, Tensor, Value};
+use flowrun_sdk::{DocarrayFields, Document, Documents, FIELD_RECORD_TAG, Order, Tags, Tensor, Value};
 
 use super::content::Content;
 use crate::spec::Join;
@@ -142,10 +143,30 @@ fn merge_documents(left: &mut Document, right: Document, policy: MergePolicy) {
     for (name, score) in right.scores {
         left.scores.entry(name).or_insert(score);
     }
+    merge_docarray(&mut left.docarray, right.docarray);
     merge_lists(&mut left.chunks, right.chunks, policy);
     match policy.matches {
         Some(matches) => merge_matches(&mut left.matches, right.matches, matches),
         None => merge_lists(&mut left.matches, right.matches, policy),
+    }
+}
+
+/// Adds the evaluations and the metadata of `right` that `left` does not have.
+fn merge_docarray(left: &mut Option<Arc<DocarrayFields>>, right: Option<Arc<DocarrayFields>>) {
+    let Some(right) = right else { return };
+    let Some(known) = left else {
+        *left = Some(right);
+        return;
+    };
+    if Arc::ptr_eq(known, &right) {
+        return;
+    }
+    let (known, right) = (Arc::make_mut(known), Arc::unwrap_or_clone(right));
+    for (name, score) in right.evaluations {
+        known.evaluations.entry(name).or_insert(score);
+    }
+    for (name, value) in right.metadata {
+        known.metadata.entry(name).or_insert(value);
     }
 }
 
@@ -231,6 +252,7 @@ mod tests {
                 document.uri = uri.unwrap_or_default();
                 if let Some(tag) = tag {
                     document = document.with_tag(&tag, 1);
+                    document.docarray_mut().evaluations.insert(tag, NamedScore::new(1.0, "test"));
                 }
                 if let Some(score) = score {
                     document.scores.insert("score".to_owned(), NamedScore::new(f32::from(score), "test"));

@@ -26,6 +26,7 @@ pub(crate) use log_context::{sanitize, with_log_context};
 pub(crate) use merge::merge_requests;
 pub(super) use merge::{MatchPolicy, MergePolicy};
 pub use message::{DocumentFailure, Outcome, Request, RequestError, Response};
+pub(super) use parameters::ExecutorNames;
 pub(crate) use parameters::TARGET_PARAMETER;
 pub use pending::PendingResponse;
 pub use target::TargetPattern;

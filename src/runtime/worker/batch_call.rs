@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use flowrun_sdk::{Answer, Cancellation, DocumentSink, ErrorKind, RequestParameters};
 
-use crate::runtime::request::{Content, RequestInput, RequestLabel};
+use crate::runtime::request::{Content, ExecutorNames, RequestInput, RequestLabel};
 use crate::runtime::routing::Part;
 
 /// Input of one executor call, except the documents.
@@ -36,7 +36,7 @@ pub(super) struct CallSpec<'a> {
 
 impl<'a> CallSpec<'a> {
     /// Input of a call of `executor` for one request.
-    pub(super) fn for_request(request: &'a RequestInput, executor: &str) -> Self {
+    pub(super) fn for_request(request: &'a RequestInput, executor: &ExecutorNames) -> Self {
         Self {
             endpoint: &request.endpoint,
             label: Arc::clone(&request.label),
@@ -50,7 +50,11 @@ impl<'a> CallSpec<'a> {
     }
 
     /// Input of a batched call for `first` and `others`, which have the same endpoint and parameters.
-    pub(super) fn for_batch(first: &'a RequestInput, others: &[Arc<RequestInput>], executor: &str) -> Self {
+    pub(super) fn for_batch(
+        first: &'a RequestInput,
+        others: &[Arc<RequestInput>],
+        executor: &ExecutorNames,
+    ) -> Self {
         let requests = || std::iter::once(first).chain(others.iter().map(|request| &**request));
         let deadlines: Option<Vec<Instant>> = requests().map(|request| request.deadline).collect();
         let cancellations = requests().map(|request| request.cancellation.clone()).collect();

@@ -12,9 +12,9 @@ use std::time::Instant;
 use flowrun_sdk::{Batching, ErrorKind};
 use parking_lot::RwLock;
 
+use crate::runtime::request::ExecutorNames;
 use crate::runtime::routing::Part;
 use crate::spec::BatchingTable;
-use crate::topology::executor_name;
 
 /// Parts that a worker takes together, for one call; a single part at pods without batching.
 pub(in crate::runtime) struct Batch {
@@ -50,6 +50,7 @@ impl Batch {
 /// Batching rules of one pod, shared by its shards.
 pub(in crate::runtime) struct BatchPolicy {
     pod: Arc<str>,
+    names: ExecutorNames,
     table: BatchingTable,
     /// Largest number of parts that can wait for one shard. Once the batcher has this many, no more can arrive.
     parts_max: usize,
@@ -58,8 +59,13 @@ pub(in crate::runtime) struct BatchPolicy {
 }
 
 impl BatchPolicy {
-    pub(in crate::runtime) fn new(pod: &Arc<str>, table: BatchingTable, parts_max: usize) -> Arc<Self> {
-        Arc::new(Self { pod: Arc::clone(pod), table, parts_max, inseparable: RwLock::default() })
+    pub(in crate::runtime) fn new(
+        pod: &Arc<str>,
+        names: ExecutorNames,
+        table: BatchingTable,
+        parts_max: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self { pod: Arc::clone(pod), names, table, parts_max, inseparable: RwLock::default() })
     }
 
     /// The batching of a part; `None` when it is called on its own.
@@ -185,9 +191,9 @@ impl OpenBatch {
     /// Returns `true` when `part` has the endpoint and parameters of this batch.
     fn accepts(&self, part: &Part, policy: &BatchPolicy) -> bool {
         let Some(Part { request, .. }) = self.parts.first() else { return false };
-        let name = executor_name(&policy.pod);
+        let names = &policy.names;
         request.input.endpoint == part.request.input.endpoint
-            && request.input.parameters_for(name) == part.request.input.parameters_for(name)
+            && request.input.parameters_for(names) == part.request.input.parameters_for(names)
     }
 }
 

@@ -10,16 +10,17 @@ use super::batcher::{Batch, BatchPolicy};
 use super::running_calls::RunningCalls;
 use crate::runtime::metrics::PodMetrics;
 use crate::runtime::request::{
-    Content, InFlightRequest, LogContext, RequestError, RequestInput, RequestLabel,
+    Content, ExecutorNames, InFlightRequest, LogContext, RequestError, RequestInput, RequestLabel,
 };
 use crate::runtime::routing::Part;
-use crate::topology::executor_name;
 
 /// Context of one worker.
 #[derive(Clone)]
 pub(in crate::runtime) struct WorkerContext {
     /// The pod's name.
     pub(in crate::runtime) pod: Arc<str>,
+    /// Names by which requests address parameters to the executor.
+    pub(in crate::runtime) names: ExecutorNames,
     /// Class of the executor, for messages.
     pub(in crate::runtime) executor: Arc<str>,
     /// The worker's name in `__results__`, in Jina's form: `indexer/shard-0/rep-0`.
@@ -45,13 +46,13 @@ impl WorkerContext {
     /// Input of a call for one request.
     pub(super) fn spec_for_request<'a>(&self, request: &'a RequestInput) -> CallSpec<'a> {
         let sink = request.sink.clone().filter(|_| self.is_last);
-        CallSpec { sink, ..CallSpec::for_request(request, executor_name(&self.pod)) }
+        CallSpec { sink, ..CallSpec::for_request(request, &self.names) }
     }
 
     /// Input of a batched call; `None` for fewer than two requests.
     pub(super) fn spec_for_batch<'a>(&self, requests: &'a [Arc<RequestInput>]) -> Option<CallSpec<'a>> {
         let (first, others) = requests.split_first().filter(|(_, others)| !others.is_empty())?;
-        Some(CallSpec::for_batch(first, others, executor_name(&self.pod)))
+        Some(CallSpec::for_batch(first, others, &self.names))
     }
 
     /// Returns the part as `Ok` when it is to be processed, and as `Err`, with an error in it, when its request has

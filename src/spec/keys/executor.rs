@@ -2,7 +2,7 @@
 
 use super::declare::keys;
 use super::shared;
-use crate::spec::key::{AnyNode, Key, KeyRow, List, MappingNode};
+use crate::spec::key::{AnyNode, Key, KeyRow, List, MappingNode, Text};
 
 const STATE: &str = "it configures Jina's saved executor state";
 const UNUSED: &str = "flowrun does not read it";
@@ -17,6 +17,7 @@ keys! {
     )
     .aliases(&["uses_dynamic_batching"]);
     COMPONENTS: List = Key::list("components", "executors of a compound executor");
+    META_DESCRIPTION: Text = Key::text("description", "description, for a class in Python (`self.metas.description`)");
 }
 
 /// The top level.
@@ -39,7 +40,7 @@ pub(super) const METAS_TABLE: &[KeyRow] = &[
     shared::rows::PLUGINS,
     shared::rows::SHA256,
     shared::rows::READ_ONLY,
-    KeyRow::ignored("description", UNUSED),
+    rows::META_DESCRIPTION,
     KeyRow::ignored("batch_size", "an executor is called with all documents of a request"),
     KeyRow::ignored("is_trained", STATE),
     KeyRow::ignored("is_updated", STATE),

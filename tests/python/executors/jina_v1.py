@@ -1,6 +1,7 @@
 """Test executors derived from Jina's `Executor`, with docarray before 0.30."""
 
 import asyncio
+import dataclasses
 
 import numpy as np
 from jina import Document, DocumentArray, Executor, requests
@@ -43,6 +44,10 @@ class Encoder(Executor):
             'matrix': [len(part) for part in docs_matrix],
         }
 
+    @requests(on='/metas')
+    def return_metas(self, **kwargs):
+        return vars(self.metas)
+
     @requests(on='/origins')
     def origins(self, docs, docs_matrix, docs_map, **kwargs):
         docs_matrix[0][0].text += '!'
@@ -67,6 +72,36 @@ class Encoder(Executor):
     def close(self):
         with open(f'{self.workspace}/closed', 'w') as file:
             file.write('closed')
+
+
+@dataclasses.dataclass
+class Fields(Executor):
+    """Its constructor accepts the fields only."""
+
+    word: str
+    times: int = 1
+
+    @requests
+    def say(self, docs, **kwargs):
+        for doc in docs:
+            doc.text = ' '.join([self.word] * self.times)
+        return {'name': self.metas.name, 'shard': self.runtime_args.shard_id}
+
+
+class Evaluator(Executor):
+    @requests
+    def evaluate(self, docs, **kwargs):
+        for doc in docs:
+            doc.evaluations['recall'].value = 10.0
+            doc._metadata = {'title': {'position': 0}}
+
+
+class EvaluationReader(Executor):
+    @requests
+    def read(self, docs, **kwargs):
+        for doc in docs:
+            doc.tags['recall'] = doc.evaluations['recall'].value
+            doc.tags['titles'] = list(doc._metadata)
 
 
 class Everything(Executor):

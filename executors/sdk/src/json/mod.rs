@@ -20,6 +20,8 @@ mod tests {
         let mut document = Document::new("a").with_text("t").with_blob(&b"\x00\xff"[..]).with_tag("n", 3);
         document.tensor = Some(Tensor::from_f32(vec![2, 1, 2], vec![0.1, 1.0, -2.5, 1e-7]).unwrap());
         document.scores.insert("cosine".to_owned(), NamedScore::new(0.1, "VectorIndexer"));
+        document.docarray_mut().evaluations.insert("recall".to_owned(), NamedScore::new(10.0, ""));
+        document.docarray_mut().metadata = json!({"title": {"position": 0}}).as_object().unwrap().clone();
         document.location = vec![0.1];
         document.chunks = [document.new_chunk(0)].into_iter().collect();
         assert_eq!(Document::from_json(&serde_json::to_value(&document).unwrap()).unwrap(), document);
@@ -68,7 +70,7 @@ mod tests {
     #[test]
     fn unknown_keys_are_kept_as_tags_at_every_depth() {
         let value = json!({"id": "b", "txt": "kept", "embeding": [1, 2], "tags": {"a": 1},
-            "chunks": [{"id": "c", "title": "hello", "price": 3, "none": null}], "evaluations": []});
+            "chunks": [{"id": "c", "title": "hello", "price": 3, "none": null}], "evaluations": {}});
         let document = Document::from_json(&value).unwrap();
         let expected = json!({"a": 1, "txt": "kept", "embeding": [1, 2]});
         assert_eq!(serde_json::to_value(&*document.tags).unwrap(), expected);
@@ -95,6 +97,7 @@ mod tests {
             (json!({"tensor": [[1], [1, 2]]}), "`tensor` must be an array of numbers"),
             (json!({"blob": "*"}), "`blob` must be bytes in base64"),
             (json!({"chunks": [{"id": 2}]}), "`id` must be a text"),
+            (json!({"evaluations": []}), "`evaluations` must be an object"),
             (json!([]), "`document` must be an object"),
             (
                 json!({"a": 1, "tags": {"a": 2}}),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Document, Documents, NamedScore, Tensor};
 
@@ -93,13 +93,22 @@ impl Document {
             "tensor" => self.tensor = Some(tensor(key, value)?),
             "embedding" => self.embedding = Some(tensor(key, value)?),
             "tags" => {
-                let tags = value.as_object().ok_or_else(|| JsonError::new(key, "an object"))?;
-                self.tags = Arc::new(tags.clone());
+                self.tags = Arc::new(object(key, value)?.clone());
             }
             "scores" => {
-                let scores = value.as_object().ok_or_else(|| JsonError::new(key, "an object"))?;
-                for (name, score) in scores {
+                for (name, score) in object(key, value)? {
                     self.scores.insert(name.clone(), named_score(score)?);
+                }
+            }
+            "evaluations" => {
+                for (name, score) in object(key, value)? {
+                    self.docarray_mut().evaluations.insert(name.clone(), named_score(score)?);
+                }
+            }
+            "_metadata" => {
+                let metadata = object(key, value)?;
+                if !metadata.is_empty() {
+                    self.docarray_mut().metadata.clone_from(metadata);
                 }
             }
             "location" => {
@@ -110,8 +119,6 @@ impl Document {
             "modality" => self.modality = string(key, value)?,
             "chunks" => self.chunks = documents()?,
             "matches" => self.matches = documents()?,
-            // A field of docarray's first schema that flowrun's documents do not have.
-            "evaluations" => {}
             _ => return Ok(false),
         }
         Ok(true)
@@ -139,6 +146,10 @@ fn float(field: &str, value: &Value) -> Result<f32, JsonError> {
     crate::Parameter::parse(value).ok_or_else(|| JsonError::new(field, "a number"))
 }
 
+fn object<'a>(field: &str, value: &'a Value) -> Result<&'a Map<String, Value>, JsonError> {
+    value.as_object().ok_or_else(|| JsonError::new(field, "an object"))
+}
+
 fn items<'a>(field: &str, value: &'a Value) -> Result<&'a [Value], JsonError> {
     value.as_array().map(Vec::as_slice).ok_or_else(|| JsonError::new(field, "a list"))
 }
@@ -161,7 +172,10 @@ fn named_score(value: &Value) -> Result<NamedScore, JsonError> {
         value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     Ok(NamedScore {
-        value: value.get("value").map_or(Ok(0.0), |value| float("value", value))?,
+        value: value
+            .get("value")
+            .filter(|value| !value.is_null())
+            .map_or(Ok(0.0), |value| float("value", value))?,
         op_name: text("op_name", "opName"),
         description: text("description", "description"),
         ref_id: text("ref_id", "refId"),

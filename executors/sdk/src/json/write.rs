@@ -30,6 +30,11 @@ impl Serialize for Document {
         put!("embedding", self.embedding.is_some(), self.embedding);
         put!("tags", !self.tags.is_empty(), *self.tags);
         put!("scores", !self.scores.is_empty(), self.scores);
+        let docarray = self.docarray.as_deref();
+        let evaluations = docarray.map(|fields| &fields.evaluations).filter(|scores| !scores.is_empty());
+        put!("evaluations", evaluations.is_some(), evaluations);
+        let metadata = docarray.map(|fields| &fields.metadata).filter(|metadata| !metadata.is_empty());
+        put!("_metadata", metadata.is_some(), metadata);
         put!("location", !self.location.is_empty(), self.location);
         put!("offset", self.offset.is_some(), self.offset);
         put!("modality", !self.modality.is_empty(), self.modality);

@@ -95,10 +95,15 @@ impl<'a> Decoder<'a> {
                 }
                 16 => embedding.merge(field.bytes()?)?,
                 17 => self.deeper()?.object(field.bytes()?, &mut tags)?,
-                18 => {
+                18 | 19 => {
                     let (name, score) = map_entry(field.bytes()?, score)?;
-                    document.scores.insert(name.to_owned(), score.unwrap_or_default());
+                    let scores = match number {
+                        18 => &mut document.scores,
+                        _ => &mut document.docarray_mut().evaluations,
+                    };
+                    scores.insert(name.to_owned(), score.unwrap_or_default());
                 }
+                20 => self.deeper()?.object(field.bytes()?, &mut document.docarray_mut().metadata)?,
                 _ => {}
             }
         }
@@ -107,6 +112,8 @@ impl<'a> Decoder<'a> {
         if !tags.is_empty() {
             document.tags = Arc::new(tags);
         }
+        // A message without entries sets nothing.
+        document.docarray = document.docarray.take().filter(|fields| !fields.is_empty());
         document.chunks = chunks.into();
         document.matches = matches.into();
         document.set_parent_ids();

@@ -38,6 +38,12 @@ impl Encode for Document {
             sink.message(17, &Object(&self.tags));
         }
         self.scores.iter().for_each(|entry| sink.message(18, &Entry(entry.0, entry.1)));
+        if let Some(fields) = &self.docarray {
+            fields.evaluations.iter().for_each(|entry| sink.message(19, &Entry(entry.0, entry.1)));
+            if !fields.metadata.is_empty() {
+                sink.message(20, &Object(&fields.metadata));
+            }
+        }
     }
 }
 

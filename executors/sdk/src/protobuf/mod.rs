@@ -1,8 +1,8 @@
 //! Documents as protobuf messages: the format of storage and plugins, and of requests in docarray's first schema.
 //!
 //! The schema is `proto/docarray.proto`. Documents are encoded and decoded directly, without generated types; payloads of
-//! a decoded message that is [`Bytes`] share its memory. Fields that the schema has and [`Document`] lacks (evaluations,
-//! sparse arrays, metadata) are dropped when decoded documents are changed, and pass through unchanged until then.
+//! a decoded message that is [`Bytes`] share its memory. Sparse arrays, which [`Document`] lacks, are dropped when
+//! decoded documents are changed, and pass through unchanged until then.
 //!
 //! Jina's request and reply messages and docarray's second schema are in the crate `flowrun-wire`, which executors do not
 //! need.

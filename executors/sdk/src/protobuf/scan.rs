@@ -62,7 +62,9 @@ impl Decoder<'_> {
         let (mut has_id, mut bytes, mut shared) = (false, size_of::<Document>(), 0);
         let (mut tensor, mut embedding) = (ArrayDecoder::default(), ArrayDecoder::default());
         let (mut documents, mut has_chunks, mut has_matches) = (1, false, false);
-        let (mut tags, mut scores, mut score_texts, mut id_length, mut orphans) = (0, 0, 0, 0, 0);
+        let (mut tags, mut metadata) = (ObjectSize::default(), ObjectSize::default());
+        let (mut scores, mut evaluations) = (ScoresSize::default(), ScoresSize::default());
+        let (mut id_length, mut orphans) = (0, 0);
         for field in FieldReader::new(message) {
             let (number, field) = field?;
             match number {
@@ -87,16 +89,10 @@ impl Decoder<'_> {
                     *(if number == 14 { &mut has_chunks } else { &mut has_matches }) = true;
                 }
                 16 => embedding.merge(field.bytes()?)?,
-                17 => {
-                    let object = self.deeper()?.scan_object(field.bytes()?)?;
-                    // A map that further entries are added to doubles as it grows.
-                    tags = if tags == 0 { object } else { tags.saturating_add(3 * object) };
-                }
-                18 => {
-                    let (name, score) = map_entry(field.bytes()?, score)?;
-                    scores += 1;
-                    score_texts += memory::score_text_bytes(name, &score.unwrap_or_default());
-                }
+                17 => tags.add(self.deeper()?.scan_object(field.bytes()?)?),
+                18 => scores.add(field.bytes()?)?,
+                19 => evaluations.add(field.bytes()?)?,
+                20 => metadata.add(self.deeper()?.scan_object(field.bytes()?)?),
                 _ => {}
             }
         }
@@ -106,7 +102,8 @@ impl Decoder<'_> {
                 shared += tensor.data().len();
             }
         }
-        bytes += memory::tags_bytes(tags) + memory::scores_bytes(scores, score_texts) + orphans * id_length;
+        bytes += memory::tags_bytes(tags.0) + scores.memory_bytes() + orphans * id_length;
+        bytes += memory::docarray_bytes(evaluations.memory_bytes(), metadata.0);
         bytes += LIST_BYTES * (usize::from(has_chunks) + usize::from(has_matches));
         Ok(DocumentSummary { documents, has_id, memory_bytes: bytes + shared, shared_bytes: shared })
     }
@@ -145,6 +142,38 @@ impl Decoder<'_> {
             }
         }
         Ok(bytes)
+    }
+}
+
+/// Bytes of an object whose entries are in one or several messages.
+#[derive(Default)]
+struct ObjectSize(usize);
+
+impl ObjectSize {
+    fn add(&mut self, object: usize) {
+        // A map that further entries are added to doubles as it grows.
+        self.0 = if self.0 == 0 { object } else { self.0.saturating_add(3 * object) };
+    }
+}
+
+/// Size of a map of scores.
+#[derive(Default)]
+struct ScoresSize {
+    count: usize,
+    texts: usize,
+}
+
+impl ScoresSize {
+    /// Validates and adds an entry.
+    fn add(&mut self, entry: &[u8]) -> Result<(), WireError> {
+        let (name, score) = map_entry(entry, score)?;
+        self.count += 1;
+        self.texts += memory::score_text_bytes(name, &score.unwrap_or_default());
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        memory::scores_bytes(self.count, self.texts)
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Number, json};
 
 use super::scan::ListSummary;
 use super::*;
-use crate::{NamedScore, Tensor};
+use crate::{DocarrayFields, NamedScore, Tensor};
 
 /// Descriptor of a message in the published schema.
 fn descriptor(name: &str) -> MessageDescriptor {
@@ -29,6 +29,7 @@ fn sample() -> Document {
     let tags = json!({"n": 3, "x": 0.5, "s": "é", "l": [null, true, {"k": -1}], "e": {}});
     document.tags = Arc::new(tags.as_object().unwrap().clone());
     document.scores.insert("cosine".to_owned(), NamedScore::new(0.25, "VectorIndexer"));
+    document.docarray = Some(Arc::new(docarray_fields(0.5, json!({"title": {"position": 0}}))));
     document.weight = Some(0.0);
     document.offset = Some(2.0);
     document.location = vec![1.0, 2.0];
@@ -36,6 +37,11 @@ fn sample() -> Document {
     chunk.matches = [Document::new("m")].into_iter().collect();
     document.chunks = [chunk].into_iter().collect();
     document
+}
+
+fn docarray_fields(evaluation: f32, metadata: Value) -> DocarrayFields {
+    let evaluations = [("recall".to_owned(), NamedScore::new(evaluation, "Evaluator"))].into_iter().collect();
+    DocarrayFields { evaluations, metadata: metadata.as_object().cloned().unwrap_or_default() }
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -82,8 +88,9 @@ fn any_document() -> impl Strategy<Value = Document> {
     );
     let payloads = (option::of(vec(any::<u8>(), 0..200)), option::of(any_tensor()), option::of(any_tensor()));
     let maps = (vec(("[a-z]{0,3}", any_value()), 0..3), vec(("[a-z]{0,3}", -1.0..1.0_f32, ".{0,3}"), 0..3));
-    let leaf =
-        (texts, numbers, payloads, maps).prop_map(|(texts, numbers, payloads, (tags, scores))| Document {
+    let docarray = option::of((-1.0..1.0_f32, any_value()));
+    let leaf = (texts, numbers, payloads, maps, docarray).prop_map(
+        |(texts, numbers, payloads, (tags, scores), docarray)| Document {
             id: texts.0,
             parent_id: texts.1,
             uri: texts.2,
@@ -105,8 +112,10 @@ fn any_document() -> impl Strategy<Value = Document> {
                     (name, NamedScore { ref_id: "r".to_owned(), ..NamedScore::new(value, op_name) })
                 })
                 .collect(),
+            docarray: docarray.map(|(evaluation, metadata)| docarray_fields(evaluation, metadata).into()),
             ..Document::default()
-        });
+        },
+    );
     leaf.prop_recursive(3, 12, 3, |inner| {
         (inner.clone(), vec(inner.clone(), 0..3), vec(inner, 0..3)).prop_map(
             |(mut document, chunks, matches)| {
@@ -130,6 +139,17 @@ fn tags_can_be_decoded_alone() {
 fn a_document_survives_a_round_trip() {
     assert_eq!(decode(&encode(&sample())).unwrap(), sample());
     assert_eq!(decode(&[]).unwrap(), Document::default());
+}
+
+#[test]
+fn fields_without_entries_are_unset() {
+    assert_eq!(decode(b"\xa2\x01\x00").unwrap(), Document::default());
+    let named = decode(b"\x9a\x01\x00").unwrap().docarray.unwrap();
+    assert_eq!(named.evaluations[""], NamedScore::default());
+    assert!(
+        decode(b"\x9a\x01\x01\xff").is_err()
+            && decode_list(&Bytes::from_static(b"\x0a\x04\xa2\x01\x01\xff")).is_err()
+    );
 }
 
 #[test]

@@ -42,8 +42,7 @@ fn value() -> BoxedStrategy<Part> {
 }
 
 fn document() -> BoxedStrategy<Part> {
-    let names =
-        "id|parent_id|text|uri|weight|granularity|tags|scores|location|tensor|embedding|blob|price|[a-d]";
+    let names = "id|parent_id|text|uri|weight|granularity|tags|scores|evaluations|_metadata|location|tensor|embedding|blob|price|[a-d]";
     let numbers = list(list(Just(("1".to_owned(), 0)))).boxed();
     let strategy = |documents: BoxedStrategy<Part>| {
         let entry = prop_oneof![

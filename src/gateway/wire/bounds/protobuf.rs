@@ -92,10 +92,10 @@ fn array() -> impl Strategy<Value = Part> {
 /// A document of the first schema.
 pub(super) fn document1() -> BoxedStrategy<Part> {
     // As many scores as the map has entries, each a field of the document.
-    let score = (0..300_usize, text()).prop_map(|(count, (text, _))| {
+    let score = (0..300_usize, text(), 18..20_usize).prop_map(|(count, (text, _), map)| {
         let entry = |number: usize| {
             let score = field(2, &field(2, &text));
-            field(18, &[field(1, format!("{number:x}").as_bytes()), score].concat())
+            field(map, &[field(1, format!("{number:x}").as_bytes()), score].concat())
         };
         ((0..count).flat_map(entry).collect(), 0)
     });
@@ -111,6 +111,9 @@ pub(super) fn document1() -> BoxedStrategy<Part> {
         repeated(wrap(17, structure())),
         score,
         repeated(wrap(18, wrap(1, text()))),
+        repeated(wrap(19, wrap(1, text()))),
+        wrap(20, structure()),
+        repeated(wrap(20, structure())),
         repeated(unknown()),
     ];
     let document = parts(plain.boxed()).prop_map(|(content, documents)| (content, documents + 1)).boxed();
