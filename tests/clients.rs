@@ -73,6 +73,12 @@ fn every_field_of_the_second_schema_is_returned_over_every_protocol() {
 }
 
 #[test]
+fn arrays_in_every_place_are_returned_over_every_protocol() {
+    let directory = tempfile::tempdir().unwrap();
+    run_script(directory.path(), "v2", "v2_arrays", &["v2_flow.yml"], &[]);
+}
+
+#[test]
 fn requests_without_documents_are_answered_in_the_schema_of_the_client() {
     let directory = tempfile::tempdir().unwrap();
     run_script(directory.path(), "v2", "v2_list", &["v2_list.yml"], &[]);

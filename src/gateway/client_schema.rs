@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use flowrun_sdk::{Document, Documents};
-use flowrun_wire::{ExtraFields, KIND_TAGS, Schema};
+use flowrun_wire::{KIND_TAGS, RecordedFields, Schema};
 
 /// Schema of the last client that sent documents.
 #[derive(Debug, Default)]
@@ -41,9 +41,8 @@ impl ClientSchema {
 /// True for documents that an executor returned in the second schema, or that a client of that schema has indexed.
 fn is_schema2(documents: &Documents) -> bool {
     let typed = |document: &Document| {
-        ExtraFields::from_document(document).is_some_and(|fields| {
-            !fields.types.is_empty() || fields.kinds.get(KIND_TAGS).is_some_and(|kind| kind == KIND_TAGS)
-        })
+        RecordedFields::of(document)
+            .is_some_and(|fields| fields.has_types() || fields.kind(KIND_TAGS) == Some(KIND_TAGS))
     };
     documents.source_message(Schema::V2).is_some() || documents.iter().any(typed)
 }

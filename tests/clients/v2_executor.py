@@ -5,7 +5,9 @@ Some fields have names of the first schema (`blob`, `chunks`, `tags`, `location`
 
 from typing import Dict, List, Optional
 
+import numpy as np
 from docarray import BaseDoc, DocList
+from docarray.documents import ImageDoc
 from docarray.typing import AnyUrl, NdArray
 from jina import Executor, requests
 
@@ -33,9 +35,28 @@ class Item(BaseDoc):
     weight: float = 0.0
 
 
+class Arrays(BaseDoc):
+    image: Optional[ImageDoc] = None
+    images: Optional[DocList[ImageDoc]] = None
+    features: Optional[NdArray] = None
+    größe: Optional[NdArray] = None
+    numbers: List[float] = []
+    mask: Optional[NdArray] = None
+
+
 class Echo(Executor):
     @requests(on='/echo')
     def echo(self, docs: DocList[Item], **kwargs) -> DocList[Item]:
+        return docs
+
+    @requests(on='/arrays')
+    def arrays(self, docs: DocList[Arrays], **kwargs) -> DocList[Arrays]:
+        for doc in docs:
+            pictures = [doc.image.tensor, *(image.tensor for image in doc.images)]
+            assert [picture.shape for picture in pictures] == [(3, 224, 224)] * len(pictures), pictures
+            for array in [*pictures, doc.features, doc.größe, doc.mask]:
+                assert isinstance(array, np.ndarray), type(array)
+            assert isinstance(doc.numbers, list) and isinstance(doc.numbers[0], float), type(doc.numbers)
         return docs
 
     @requests(on='/stream')

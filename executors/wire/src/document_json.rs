@@ -1,6 +1,7 @@
-//! Documents as JSON. Fields that [`Document`] does not have, which [`ExtraFields`] records, are written under their own names
+//! Documents as JSON. Fields that [`Document`] does not have, which [`ExtraFields`](crate::ExtraFields) records, are written under their own names
 //! again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, Documents};
@@ -8,56 +9,63 @@ use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::extra_fields::{ExtraFields, KIND_TAGS, has_record};
+use super::extra_fields::{KIND_TAGS, RecordedFields, has_record};
 use super::v2::NodeJson;
 
 /// Value of a recorded field.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum FieldJson {
+pub enum FieldJson<'a> {
     /// A plain value.
-    Json(Value),
-    /// A value that JSON cannot represent exactly, in docarray's JSON form.
-    Node(NodeJson),
+    Json(Cow<'a, Value>),
+    /// A value that is not a tag, in docarray's JSON form.
+    Node(NodeJson<'a>),
 }
 
-impl FieldJson {
+impl FieldJson<'_> {
     fn is_null(&self) -> bool {
-        matches!(self, Self::Json(Value::Null))
+        matches!(self, Self::Json(value) if value.is_null())
     }
 }
 
-/// A document, separated into its own fields and the fields that its record ([`ExtraFields`]) restores.
+impl From<Value> for FieldJson<'_> {
+    fn from(value: Value) -> Self {
+        Self::Json(Cow::Owned(value))
+    }
+}
+
+/// A document, separated into its own fields and the fields that its record ([`RecordedFields`]) restores.
 #[derive(Debug)]
-pub struct DocumentFields {
+pub struct DocumentFields<'a> {
     /// The document without chunks, matches, record and the tags that were fields.
     pub own: Document,
     /// Restored fields by name. They may include fields that `own` has.
-    pub extra: IndexMap<String, FieldJson>,
+    pub extra: IndexMap<&'a str, FieldJson<'a>>,
     /// The record, if the document has one.
-    pub record: Option<ExtraFields>,
+    pub record: Option<RecordedFields<'a>>,
 }
 
-impl DocumentFields {
-    /// Separates the fields of a document. With `with_nodes`, `extra` includes values that JSON cannot represent exactly.
+impl<'a> DocumentFields<'a> {
+    /// Separates the fields of a document. With `with_nodes`, `extra` includes the fields that are not tags.
     #[must_use]
-    pub fn new(document: &Document, with_nodes: bool) -> Self {
+    pub fn new(document: &'a Document, with_nodes: bool) -> Self {
         // A shallow copy: payloads are reference-counted.
         let mut own = Document { chunks: Documents::new(), matches: Documents::new(), ..document.clone() };
         let mut extra = IndexMap::new();
-        let record = ExtraFields::from_document(document);
-        if let Some(record) = &record {
-            for (name, kind, value) in record.take_from(Arc::make_mut(&mut own.tags)) {
-                let empty = match kind.as_str() {
+        let record = RecordedFields::of(document);
+        if let Some(record) = record {
+            let tags = record.other_tags().map(|(name, value)| (name.clone(), value.clone()));
+            own.tags = Arc::new(tags.collect());
+            for (name, kind, value) in record.plain_fields() {
+                let empty = || match kind {
                     KIND_TAGS | "dict" => Value::Object(Map::new()),
                     "list" => Value::Array(Vec::new()),
                     _ => Value::Null,
                 };
-                extra.insert(name, FieldJson::Json(value.unwrap_or(empty)));
+                extra.insert(name, FieldJson::Json(value.map_or_else(|| Cow::Owned(empty()), Cow::Borrowed)));
             }
             if with_nodes {
-                let nodes = record.node_values();
-                extra.extend(nodes.map(|(name, node)| (name.to_owned(), FieldJson::Node(node))));
+                extra.extend(record.node_values().map(|(name, node)| (name, FieldJson::Node(node))));
             }
         }
         Self { own, extra, record }
@@ -105,7 +113,7 @@ struct Parts<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<DocumentJson<'a>>,
     #[serde(flatten)]
-    extra: &'a IndexMap<String, FieldJson>,
+    extra: &'a IndexMap<&'a str, FieldJson<'a>>,
 }
 
 /// Keys that serde writes for the fields of a document that are set. Chunks and matches are those of `whole`.
@@ -140,6 +148,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ExtraFields;
 
     #[test]
     fn recorded_fields_are_written_in_their_place_and_the_record_is_not() {

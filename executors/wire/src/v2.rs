@@ -4,25 +4,26 @@
 mod decode;
 mod node;
 mod node_json;
+mod node_writer;
+mod numbers_json;
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use prost::Message as _;
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 use self::decode::Decoder;
+use self::node_writer::{ITEM, Output as _, TYPE, write_map, write_value};
 use super::docarray2::node_proto::Content;
-use super::docarray2::{
-    DenseNdArrayProto, DictOfAnyProto, DocListProto, DocProto, ListOfAnyProto, NdArrayProto, NodeProto,
-};
-use super::extra_fields::{ExtraFields, KIND_TAGS};
+use super::docarray2::{DenseNdArrayProto, DictOfAnyProto, ListOfAnyProto, NdArrayProto, NodeProto};
+use super::extra_fields::{KIND_TAGS, RECORD_TAG, RecordedFields};
 use super::{Schema, WireError};
 use flowrun_sdk::{DecodeBudget, Document, Documents, Tensor};
 
 pub use self::node_json::{NodeJson, bytes_as_text};
+pub use self::numbers_json::NumbersJson;
 
 /// Decodes a list of documents immediately. The message is kept with them, because unchanged documents are sent back in it.
 pub(super) fn decode_documents(list: Bytes, budget: &DecodeBudget<'_>) -> Result<Documents, WireError> {
@@ -47,17 +48,14 @@ pub(super) fn encode_with_tags_as_fields(documents: &[Document]) -> Bytes {
     encode_list(documents, Fields::RecordedOrTags)
 }
 
-/// Encodes a `DocListProto` document by document: the generated types of all of them would occupy several times as much.
 fn encode_list(documents: &[Document], fields: Fields) -> Bytes {
     let mut list = Vec::new();
-    for document in documents {
-        prost::encoding::message::encode(LIST_DOCUMENTS, &message(document, fields), &mut list);
-    }
+    write_list(documents, fields, &mut list);
     list.into()
 }
 
-/// Number of the field `docs` of a `DocListProto`.
-const LIST_DOCUMENTS: u32 = 1;
+/// Number of the field `doc_array` of a `NodeProto`.
+const DOCUMENTS: u8 = 8;
 
 /// Names of the fields of [`Document`]: a tag of such a name is never a field.
 const OWN_FIELDS: [&str; 18] = [
@@ -92,11 +90,13 @@ enum Fields {
 
 /// Encodes one document.
 pub(super) fn encode_document(document: &Document) -> Bytes {
-    message(document, Fields::Recorded).encode_to_vec().into()
+    let mut message = Vec::new();
+    write_document(document, Fields::Recorded, &mut message);
+    message.into()
 }
 
 /// Python type that docarray usually states for a field; `None` if it states none. Other types are recorded in
-/// [`ExtraFields::types`].
+/// [`ExtraFields::types`](super::ExtraFields::types).
 fn usual_type(name: &str) -> Option<&'static str> {
     match name {
         "id" => Some("id"),
@@ -105,59 +105,160 @@ fn usual_type(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Converts an array to a tensor; returns the array if it would not be restored exactly.
-fn tensor(array: NdArrayProto) -> Result<Tensor, NdArrayProto> {
-    let plain = array.parameters.as_ref().is_none_or(|parameters| parameters.is_empty());
-    let tensor = array.dense.as_ref().filter(|_| plain).and_then(|dense| {
-        let shape = dense.shape.iter().map(|&side| side as usize).collect();
-        let tensor = Tensor::new(dense.dtype.parse().ok()?, shape, dense.buffer.clone()).ok()?;
-        (tensor.data_type().to_string() == dense.dtype).then_some(tensor)
-    });
-    tensor.ok_or(array)
-}
-
-/// Decodes an entry of [`ExtraFields::nodes`]; an empty node if it is damaged.
-fn decode_node(encoded: &Value) -> NodeProto {
-    let bytes = encoded.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-    NodeProto::decode(&*bytes).unwrap_or_default()
-}
-
-/// Encodes a JSON value as the node of a field that does not become a tag, as base64, for [`ExtraFields::nodes`]. `kind` is the
-/// field's entry in [`ExtraFields::kinds`].
+/// Encodes a JSON value as the node of a field that does not become a tag, as base64, for
+/// [`ExtraFields::nodes`](super::ExtraFields::nodes). `kind` is the kind of the field.
 ///
 /// # Errors
-/// [`WireError::TooDeep`] if [`decode_node`] could not decode it.
+/// [`WireError::TooDeep`] if it is nested too deeply to be decoded.
 pub(super) fn encode_json_node(value: &Value, kind: &str) -> Result<Value, WireError> {
-    let node = from_json(value, kind).encode_to_vec();
+    let mut node = Vec::new();
+    write_value(value, kind, &mut node);
     node::check(&node)?;
     Ok(STANDARD.encode(node).into())
 }
 
-fn message(document: &Document, extra: Fields) -> DocProto {
-    let mut tags = (*document.tags).clone();
-    let record = ExtraFields::from_document(document);
-    let tags_are_fields = record.is_none() && extra == Fields::RecordedOrTags;
-    let fields = record.unwrap_or_default();
-    let mut data = BTreeMap::new();
-    for (name, kind, value) in fields.take_from(&mut tags) {
-        let node = match kind.as_str() {
-            KIND_TAGS => continue,
-            kind => value.map_or_else(|| empty(kind), |value| from_json(&value, kind)),
-        };
-        data.insert(name, node);
+/// Writes a `DocListProto`.
+fn write_list(documents: &[Document], extra: Fields, list: &mut Vec<u8>) {
+    for document in documents {
+        let message = list.open(ITEM, 0);
+        write_document(document, extra, list);
+        list.close(message);
     }
-    for (name, node) in &fields.nodes {
-        data.insert(name.clone(), decode_node(node));
-    }
-    let mut put = |name: &str, set: bool, content: Content| {
-        if set {
-            let usual = usual_type(name).map(str::to_owned);
-            let unusual = fields.types.get(name).and_then(Value::as_str).map(str::to_owned);
-            let r#type = unusual.map_or(usual, |name| (!name.is_empty()).then_some(name));
-            data.insert(name.to_owned(), NodeProto { content: Some(content), r#type });
+}
+
+/// Capacity for a field beyond its name and value: for lengths that turn out to need more bytes.
+const LENGTHS_BYTES: usize = 64;
+
+/// Writes a `DocProto`.
+fn write_document(document: &Document, extra: Fields, message: &mut Vec<u8>) {
+    for (name, field) in encoded_fields(document, extra) {
+        let expected = field.value.expected_bytes();
+        message.reserve(name.len() + expected + LENGTHS_BYTES);
+        let entry = message.open_entry(name, expected);
+        field.value.write(extra, message);
+        if let Some(name) = field.r#type {
+            message.text(TYPE, name);
         }
+        message.close_entry(entry);
+    }
+}
+
+/// A field to be encoded.
+struct EncodedField<'a> {
+    value: FieldValue<'a>,
+    /// Python type to state.
+    r#type: Option<&'a str>,
+}
+
+impl<'a> From<FieldValue<'a>> for EncodedField<'a> {
+    fn from(value: FieldValue<'a>) -> Self {
+        Self { value, r#type: None }
+    }
+}
+
+/// Value of a field to be encoded.
+enum FieldValue<'a> {
+    /// A field of [`Document`], or an empty value.
+    Content(Option<Content>),
+    /// Chunks or matches.
+    Documents(&'a [Document]),
+    /// A tag, and the kind of its field.
+    Json(&'a Value, &'a str),
+    /// Tags.
+    Object(Vec<(&'a String, &'a Value)>),
+    /// Base64 of a recorded message.
+    Recorded(&'a Value),
+}
+
+impl FieldValue<'_> {
+    /// Length of its encoding, as far as it is known.
+    fn expected_bytes(&self) -> usize {
+        match self {
+            Self::Content(Some(content)) => content.encoded_len(),
+            Self::Recorded(text) => base64::decoded_len_estimate(text.as_str().unwrap_or_default().len()),
+            _ => 0,
+        }
+    }
+
+    /// Writes a `NodeProto` without a type.
+    fn write(self, extra: Fields, message: &mut Vec<u8>) {
+        match self {
+            Self::Content(content) => content.iter().for_each(|content| content.encode(message)),
+            Self::Documents(documents) => {
+                let list = message.open(DOCUMENTS, 0);
+                write_list(documents, extra, message);
+                message.close(list);
+            }
+            Self::Json(value, kind) => write_value(value, kind, message),
+            Self::Object(entries) => write_map(entries, message),
+            Self::Recorded(text) => write_recorded(text, message),
+        }
+    }
+}
+
+/// Writes a recorded message unchanged; an empty one if it is damaged.
+fn write_recorded(encoded: &Value, message: &mut Vec<u8>) {
+    let start = message.len();
+    let decoded = STANDARD.decode_vec(encoded.as_str().unwrap_or_default(), message);
+    let is_valid = decoded.is_ok() && message.get(start..).is_some_and(|node| node::check(node).is_ok());
+    if !is_valid {
+        message.truncate(start);
+    }
+}
+
+/// The fields of a document by name: those of [`Document`], of its record, and tags.
+fn encoded_fields(document: &Document, extra: Fields) -> BTreeMap<&str, EncodedField<'_>> {
+    let record = RecordedFields::of(document);
+    let mut fields: BTreeMap<&str, EncodedField<'_>> = BTreeMap::new();
+    for (name, kind, value) in record.iter().flat_map(RecordedFields::plain_fields) {
+        if kind != KIND_TAGS {
+            let value = value.map(|value| FieldValue::Json(value, kind));
+            fields.insert(name, value.unwrap_or_else(|| FieldValue::Content(empty(kind))).into());
+        }
+    }
+    for (name, node) in record.iter().flat_map(RecordedFields::nodes) {
+        fields.insert(name, FieldValue::Recorded(node).into());
+    }
+    let python_type = |name: &str| record.and_then(|record| record.python_type(name));
+    put_own_fields(document, python_type("url").is_some(), &mut |name, value| {
+        let r#type = python_type(name).or_else(|| usual_type(name)).filter(|name| !name.is_empty());
+        fields.insert(name, EncodedField { value, r#type });
+    });
+    let tags: Vec<_> = match record {
+        Some(record) => record.other_tags().collect(),
+        None => document.tags.iter().filter(|(name, _)| *name != RECORD_TAG).collect(),
     };
-    let uri = if fields.types.contains_key("url") { "url" } else { "uri" };
+    if record.is_none() && extra == Fields::RecordedOrTags {
+        let is_field = |name: &str| !name.starts_with("__") && !OWN_FIELDS.contains(&name);
+        for (name, value) in tags.iter().filter(|(name, _)| is_field(name)) {
+            fields.entry(name).or_insert_with(|| FieldValue::Json(value, "").into());
+        }
+    }
+    let was_field = |record: RecordedFields<'_>| record.kind(KIND_TAGS) == Some(KIND_TAGS);
+    let has_tags = !tags.is_empty() || record.is_some_and(was_field);
+    if has_tags && !record.is_some_and(|record| record.has_node(KIND_TAGS)) {
+        let r#type = python_type(KIND_TAGS).filter(|name| !name.is_empty());
+        fields.insert(KIND_TAGS, EncodedField { value: FieldValue::Object(tags), r#type });
+    }
+    fields
+}
+
+/// An empty list or map for a field of that kind, no value for any other kind.
+fn empty(kind: &str) -> Option<Content> {
+    match kind {
+        "list" => Some(Content::List(ListOfAnyProto::default())),
+        "dict" => Some(Content::Dict(DictOfAnyProto::default())),
+        _ => None,
+    }
+}
+
+/// Calls `put` with each field of [`Document`] that is set, except the tags.
+fn put_own_fields<'a>(
+    document: &'a Document,
+    sent_url: bool,
+    put: &mut impl FnMut(&'static str, FieldValue<'a>),
+) {
+    let uri = if sent_url { "url" } else { "uri" };
     let texts = [
         ("id", &document.id),
         (uri, &document.uri),
@@ -166,45 +267,34 @@ fn message(document: &Document, extra: Fields) -> DocProto {
         ("parent_id", &document.parent_id),
     ];
     for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        put(name, true, Content::Text(text.clone()));
+        put(name, FieldValue::Content(Some(Content::Text(text.clone()))));
     }
     if let Some(text) = &document.text {
-        put("text", true, Content::Text(text.to_string()));
+        put("text", FieldValue::Content(Some(Content::Text(text.to_string()))));
     }
     if let Some(blob) = &document.blob {
-        put("blob", true, Content::Blob(blob.clone()));
+        put("blob", FieldValue::Content(Some(Content::Blob(blob.clone()))));
     }
     for (name, tensor) in [("tensor", &document.tensor), ("embedding", &document.embedding)] {
         if let Some(tensor) = tensor {
-            put(name, true, Content::Ndarray(array(tensor)));
+            put(name, FieldValue::Content(Some(Content::Ndarray(array(tensor)))));
         }
     }
     for (name, documents) in [("chunks", &document.chunks), ("matches", &document.matches)] {
-        let docs = documents.iter().map(|document| message(document, extra)).collect();
-        put(name, !documents.is_empty(), Content::DocArray(DocListProto { docs }));
+        if !documents.is_empty() {
+            put(name, FieldValue::Documents(documents));
+        }
     }
-    put_numbers(document, &mut put);
-    let has_tags = !tags.is_empty() || fields.kinds.get(KIND_TAGS).is_some_and(|kind| kind == KIND_TAGS);
-    put(KIND_TAGS, has_tags && !fields.nodes.contains_key(KIND_TAGS), dict(&tags));
-    let is_field = |name: &str| tags_are_fields && !name.starts_with("__") && !OWN_FIELDS.contains(&name);
-    for (name, value) in tags.iter().filter(|(name, _)| is_field(name)) {
-        data.entry(name.clone()).or_insert_with(|| from_json(value, ""));
-    }
-    DocProto { data }
+    put_numbers(document, put);
 }
 
-/// An empty list or map for a field of that kind, no value for any other kind.
-fn empty(kind: &str) -> NodeProto {
-    let content = match kind {
-        "list" => Some(Content::List(ListOfAnyProto::default())),
-        "dict" => Some(Content::Dict(DictOfAnyProto::default())),
-        _ => None,
+/// Calls `put` with each numeric field that is set.
+fn put_numbers<'a>(document: &'a Document, put: &mut impl FnMut(&'static str, FieldValue<'a>)) {
+    let mut put = |name, set: bool, content: Content| {
+        if set {
+            put(name, FieldValue::Content(Some(content)));
+        }
     };
-    NodeProto { content, r#type: None }
-}
-
-/// Adds the numeric fields that are set.
-fn put_numbers(document: &Document, put: &mut impl FnMut(&str, bool, Content)) {
     let float = |value: f32| NodeProto { content: Some(Content::Float(value.into())), r#type: None };
     let scores = document.scores.iter().map(|(name, score)| (name.clone(), float(score.value))).collect();
     put("scores", !document.scores.is_empty(), Content::Dict(DictOfAnyProto { data: scores }));
@@ -227,35 +317,6 @@ fn array(tensor: &Tensor) -> NdArrayProto {
         dtype: tensor.data_type().to_string(),
     };
     NdArrayProto { dense: Some(dense), parameters: None }
-}
-
-/// Converts JSON to a node. A whole number becomes an integer unless `kind` is `float`.
-fn from_json(value: &Value, kind: &str) -> NodeProto {
-    let content = match value {
-        Value::Null => None,
-        Value::Bool(boolean) => Some(Content::Boolean(*boolean)),
-        Value::Number(number) => Some(from_number(number, kind)),
-        Value::String(text) => Some(Content::Text(text.clone())),
-        Value::Array(items) => {
-            let data = items.iter().map(|item| from_json(item, "")).collect();
-            Some(Content::List(ListOfAnyProto { data }))
-        }
-        Value::Object(entries) => Some(dict(entries)),
-    };
-    NodeProto { content, r#type: None }
-}
-
-fn from_number(number: &Number, kind: &str) -> Content {
-    let integer = number.as_i64().and_then(|integer| i32::try_from(integer).ok());
-    match integer {
-        Some(integer) if kind != "float" => Content::Integer(integer),
-        _ => Content::Float(number.as_f64().unwrap_or(f64::NAN)),
-    }
-}
-
-fn dict(entries: &Map<String, Value>) -> Content {
-    let data = entries.iter().map(|(name, value)| (name.clone(), from_json(value, ""))).collect();
-    Content::Dict(DictOfAnyProto { data })
 }
 
 #[cfg(test)]

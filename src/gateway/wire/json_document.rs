@@ -160,13 +160,13 @@ impl Serialize for JsonDocument<'_> {
         // Clients of the first schema accept no other keys than its own.
         let mut fields = DocumentFields::new(document, form != DocumentForm::AllKeys);
         if form == DocumentForm::AllKeys {
-            fields.extra.extend(KEYS.iter().map(|key| ((*key).to_owned(), FieldJson::Json(Value::Null))));
+            fields.extra.extend(KEYS.iter().map(|key| (*key, FieldJson::from(Value::Null))));
         }
         fields.remove_set(document);
         let DocumentFields { mut own, mut extra, record } = fields;
         if form == DocumentForm::Schema2 {
-            let values = schema2::take_differing_fields(&mut own, record.as_ref());
-            extra.extend(values.map(|(name, value)| (name.to_owned(), FieldJson::Json(value))));
+            let values = schema2::take_differing_fields(&mut own, record);
+            extra.extend(values.map(|(name, value)| (name, FieldJson::from(value))));
             // As over gRPC, they are fields of the first schema only.
             own.docarray = None;
         }
@@ -186,7 +186,7 @@ struct SerializedDocument<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<JsonDocument<'a>>,
     #[serde(flatten)]
-    extra: IndexMap<String, FieldJson>,
+    extra: IndexMap<&'a str, FieldJson<'a>>,
 }
 
 #[cfg(test)]

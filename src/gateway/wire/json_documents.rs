@@ -1,22 +1,31 @@
 //! Reads the documents of a JSON request one after the other, each from its own values.
 //!
-//! Only one document at a time exists as JSON values, without its arrays and without the documents in it, which are
-//! read directly (see [`json_fields`](super::json_fields)). A document of the second schema may have values of any type
-//! in fields with these names; a request with such a document is read once more, by way of values alone.
+//! Only one document at a time exists as JSON values, without its arrays and without the documents in it, which are read
+//! directly (see [`json_fields`](super::json_fields)), and without fields of many numbers of the second schema (see
+//! [`json_numbers`](super::json_numbers)). A document of the second schema may have values of any type in fields with the
+//! names of arrays and lists of documents; a request with such a document is read once more, by way of values alone.
 
 use std::fmt;
 
 use flowrun_sdk::{DecodeBudgetError, Document, JsonError, Tensor};
+use flowrun_wire::KIND_TAGS;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::json_document::{DocumentForm, read_one};
 use super::json_fields::{Field, ReadField, ReadNested, ReadTensor};
-use super::json_value::{Failure, GrowingList, GrowingObject, ReadContext, ReadName, ReadValue};
+use super::json_numbers::FieldTexts;
+use super::json_value::{
+    ENTRY_BYTES, Failure, GrowingList, GrowingObject, OBJECT_BYTES, ReadContext, ReadValue,
+};
+use super::schema2;
 use crate::limits::REQUEST_DOCUMENTS_MAX;
 
 /// Memory of the list of chunks or matches of a document, besides the documents.
 const LIST_BYTES: usize = 256;
+
+/// Memory of the record of a document with fields of many numbers, besides them: two objects with an entry each.
+const RECORD_BYTES: usize = 2 * (OBJECT_BYTES + 3 * ENTRY_BYTES);
 
 /// Reads a document.
 #[derive(Clone, Copy)]
@@ -107,37 +116,46 @@ impl<'de> Visitor<'de> for ReadDocument<'_> {
         let budget = self.context.budget;
         budget.add_document();
         let (mut direct, mut values) = (DirectFields::default(), GrowingObject::new(self.context));
+        let (mut numbers, mut texts) = (GrowingObject::new(self.context), FieldTexts::new(self.context));
         let mut value_bytes = 0;
-        while let Some(name) = entries.next_key_seed(ReadName(self.context))? {
+        while let Some(name) = entries.next_key_seed(&mut texts)? {
             let before = budget.used();
-            let value = match name.as_str() {
-                _ if self.by_values => Some(entries.next_value_seed(ReadValue(self.context))?),
-                "tensor" => {
-                    let reader = ReadTensor { document: self, name: "tensor" };
-                    set(&mut direct.tensor, entries.next_value_seed(ReadField(reader))?)
-                }
-                "embedding" => {
-                    let reader = ReadTensor { document: self, name: "embedding" };
-                    set(&mut direct.embedding, entries.next_value_seed(ReadField(reader))?)
-                }
-                "chunks" => set(&mut direct.chunks, entries.next_value_seed(ReadField(ReadNested(self)))?),
-                "matches" => set(&mut direct.matches, entries.next_value_seed(ReadField(ReadNested(self)))?),
-                _ => Some(entries.next_value_seed(ReadValue(self.context))?),
-            };
-            match value {
+            // The last one of several values of a field counts.
+            numbers.entries.remove(&name);
+            if self.may_be_numbers(&name)
+                && let Some(found) = texts.numbers()
+            {
+                entries.next_value::<IgnoredAny>()?;
+                values.entries.remove(&name);
+                self.context.take(found.encoded_bytes())?;
+                numbers.insert(name, found.encode().into())?;
+                continue;
+            }
+            match self.read_field(&name, &mut entries, &mut direct)? {
                 Some(value) => {
                     let length = name.len();
                     values.insert(name, value)?;
                     value_bytes += length + budget.used().saturating_sub(before);
                 }
-                // The last one of several values of a field counts.
                 None => _ = values.entries.remove(&name),
             }
+        }
+        if !values.entries.is_empty() {
+            // The record is one more tag.
+            let before = budget.used();
+            values.reserve_entry()?;
+            value_bytes += budget.used().saturating_sub(before);
         }
         // The document has a copy, and a record of the keys that it has no fields for.
         self.context.take(2 * value_bytes)?;
         let values = Value::Object(values.entries);
-        let document = read_one(&values, self.form).map_err(|error| self.fail_document(error))?;
+        let document = if numbers.entries.is_empty() {
+            read_one(&values, self.form)
+        } else {
+            self.context.take(RECORD_BYTES)?;
+            schema2::read_with_nodes(&values, numbers.entries)
+        };
+        let document = document.map_err(|error| self.fail_document(error))?;
         drop(values);
         budget.release(value_bytes);
         self.with_direct_fields(document, direct)
@@ -145,6 +163,35 @@ impl<'de> Visitor<'de> for ReadDocument<'_> {
 }
 
 impl ReadDocument<'_> {
+    /// True for fields that [`Document`] does not have.
+    fn may_be_numbers(self, name: &str) -> bool {
+        let own = ["tensor", "embedding", "chunks", "matches", "scores", KIND_TAGS];
+        self.is_schema2() && !self.by_values && !own.contains(&name)
+    }
+
+    /// Reads a field directly, or returns its value.
+    fn read_field<'de, A: MapAccess<'de>>(
+        self,
+        name: &str,
+        entries: &mut A,
+        direct: &mut DirectFields,
+    ) -> Result<Option<Value>, A::Error> {
+        Ok(match name {
+            _ if self.by_values => Some(entries.next_value_seed(ReadValue(self.context))?),
+            "tensor" => {
+                let reader = ReadTensor { document: self, name: "tensor" };
+                set(&mut direct.tensor, entries.next_value_seed(ReadField(reader))?)
+            }
+            "embedding" => {
+                let reader = ReadTensor { document: self, name: "embedding" };
+                set(&mut direct.embedding, entries.next_value_seed(ReadField(reader))?)
+            }
+            "chunks" => set(&mut direct.chunks, entries.next_value_seed(ReadField(ReadNested(self)))?),
+            "matches" => set(&mut direct.matches, entries.next_value_seed(ReadField(ReadNested(self)))?),
+            _ => Some(entries.next_value_seed(ReadValue(self.context))?),
+        })
+    }
+
     fn fail_document<E: Error>(self, error: JsonError) -> E {
         self.context.fail(Failure::Document(error))
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::time::SystemTime;
 
 use flowrun_sdk::{Document, Documents, RequestParameters};
-use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, Schema};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, RecordedFields, Schema};
 use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -127,6 +127,10 @@ impl ReplyContext {
         };
         let routes =
             response.routes.iter().map(|route| self::route(route, status.as_ref(), spelling)).collect();
+        // Fields of many numbers are decoded one after the other.
+        if bytes.try_grow_to(bytes.bytes() + node_bytes(documents)).is_err() {
+            return Err(Rejection::Unanswered);
+        }
         let mut buffer = ChargedBuffer::new(bytes);
         match self.write(status, routes, documents, spelling, &mut buffer) {
             Ok(()) => Ok(buffer.finish()),
@@ -170,6 +174,15 @@ impl ReplyContext {
         let reply = Reply { header, parameters: &self.parameters, routes, data };
         serde_json::to_writer(output, &reply)
     }
+}
+
+/// Bytes of memory that serialising the recorded fields of documents takes, at all levels.
+fn node_bytes(documents: &[Document]) -> usize {
+    let bytes = |document: &Document| {
+        let own = RecordedFields::of(document).map_or(0, |record| record.node_bytes());
+        own.max(node_bytes(&document.chunks)).max(node_bytes(&document.matches))
+    };
+    documents.iter().map(bytes).max().unwrap_or_default()
 }
 
 #[derive(Serialize)]

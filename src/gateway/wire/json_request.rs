@@ -82,7 +82,7 @@ fn read_within(
     budget: &DecodeBudget<'_>,
 ) -> Result<JsonMessage, ReadError> {
     let body = without_byte_order_mark(bytes);
-    let context = ReadContext::new(budget);
+    let context = ReadContext::new(body, budget);
     let head = read_json(body, &context, ReadHead(&context)).map_err(Stop::into_error)?;
     let head = head.ok_or_else(|| ReadError::invalid(&[], "dict_type", "must be an object"))?;
     let Head { mut own, header, data } = head;
@@ -137,7 +137,7 @@ pub(in crate::gateway) fn read_single(
     body: &[u8],
     budget: &DecodeBudget<'_>,
 ) -> Result<(Document, DocumentForm), ReadError> {
-    let context = ReadContext::new(budget);
+    let context = ReadContext::new(body, budget);
     let first = read_json(body, &context, ReadFirst).map_err(Stop::into_error)?;
     let form = if first.has_all_keys { DocumentForm::AllKeys } else { DocumentForm::Schema2 };
     let read = |by_values| read_json(body, &context, ReadDocument::new(&context, form, by_values));
@@ -338,10 +338,12 @@ mod tests {
         assert_eq!(request(&documents(REQUEST_DOCUMENTS_MAX), None).documents.len(), REQUEST_DOCUMENTS_MAX);
         assert!(rejected(&documents(REQUEST_DOCUMENTS_MAX + 1)).contains("10000 documents"));
         let zeros = vec!["0"; 100_000].join(",");
+        let client = r#"{"request_id": "r", "exec_endpoint": "/x"}"#;
         for text in [
             format!(r#"{{"data": [{{"tags": {{"a": [{zeros}]}}}}]}}"#),
             format!(r#"{{"data": [{{"vector": [{zeros}]}}]}}"#),
             format!(r#"{{"parameters": {{"a": [{zeros}]}}}}"#),
+            format!(r#"{{"header": {client}, "data": [{{"tags": {{"a": [{zeros}]}}}}]}}"#),
         ] {
             assert!(rejected(&text).contains("too many small values"), "{text:.40}");
         }

@@ -8,10 +8,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// Memory of an entry of an object, besides its name and content.
-const ENTRY_BYTES: usize = size_of::<(u64, String, Value)>() + 24;
+pub(super) const ENTRY_BYTES: usize = size_of::<(u64, String, Value)>() + 24;
 
 /// Memory of an object with entries, besides them.
-const OBJECT_BYTES: usize = 64;
+pub(super) const OBJECT_BYTES: usize = 64;
 
 /// Reason why JSON of valid syntax is not read.
 #[derive(Debug)]
@@ -26,13 +26,15 @@ pub(super) enum Failure {
 
 /// Context of reading one request: its budget, and the reason why it is not read further.
 pub(super) struct ReadContext<'a> {
+    /// The text of the request.
+    pub(super) body: &'a [u8],
     pub(super) budget: &'a DecodeBudget<'a>,
     failure: RefCell<Option<Failure>>,
 }
 
 impl<'a> ReadContext<'a> {
-    pub(super) fn new(budget: &'a DecodeBudget<'a>) -> Self {
-        Self { budget, failure: RefCell::default() }
+    pub(super) fn new(body: &'a [u8], budget: &'a DecodeBudget<'a>) -> Self {
+        Self { body, budget, failure: RefCell::default() }
     }
 
     /// Takes `bytes` of memory from the budget.
@@ -106,22 +108,34 @@ impl<'c> GrowingObject<'c> {
         Self { entries: Map::new(), capacity: 0, context }
     }
 
-    pub(super) fn insert<E: Error>(&mut self, name: String, value: Value) -> Result<(), E> {
+    /// Takes the memory for one more entry. That of the smaller map is returned, which is released once the map has grown.
+    fn take_entry<E: Error>(&mut self) -> Result<usize, E> {
         let before = self.capacity;
-        if self.entries.len() == before {
-            // As the map grows: its table is full at seven eighths of a power of two.
-            self.capacity = match before {
-                0 => 3,
-                3 => 7,
-                _ => 2 * before,
-            };
-            let own = if before == 0 { OBJECT_BYTES } else { 0 };
-            self.context.take(self.capacity * ENTRY_BYTES + own)?;
+        if self.entries.len() < before {
+            return Ok(0);
         }
+        // As the map grows: its table is full at seven eighths of a power of two.
+        self.capacity = match before {
+            0 => 3,
+            3 => 7,
+            _ => 2 * before,
+        };
+        let own = if before == 0 { OBJECT_BYTES } else { 0 };
+        self.context.take(self.capacity * ENTRY_BYTES + own)?;
+        Ok(before * ENTRY_BYTES)
+    }
+
+    pub(super) fn insert<E: Error>(&mut self, name: String, value: Value) -> Result<(), E> {
+        let smaller = self.take_entry()?;
         self.entries.insert(name, value);
-        if self.capacity > before {
-            self.context.budget.release(before * ENTRY_BYTES);
-        }
+        self.context.budget.release(smaller);
+        Ok(())
+    }
+
+    /// Takes the memory that the map would have with one more entry.
+    pub(super) fn reserve_entry<E: Error>(&mut self) -> Result<(), E> {
+        let smaller = self.take_entry()?;
+        self.context.budget.release(smaller);
         Ok(())
     }
 }

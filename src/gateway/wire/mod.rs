@@ -15,6 +15,7 @@ mod json_documents;
 mod json_fields;
 mod json_head;
 pub(super) mod json_message;
+mod json_numbers;
 pub(super) mod json_request;
 mod json_value;
 mod reply;

@@ -1,13 +1,13 @@
 //! Documents of docarray's second schema as JSON: objects with the fields of a document class that the user defines.
 //!
 //! Fields become those of flowrun's documents under the same conditions as over gRPC
-//! (`flowrun_wire::decode_documents`), so that an executor gets the same document over every protocol. Bytes are text
-//! and scores are numbers, as docarray writes them.
+//! (`flowrun_wire::decode_documents`), so that an executor gets the same document over every protocol. The exception are
+//! fields of many numbers, see [`ExtraFields`]. Bytes are text and scores are numbers, as docarray writes them.
 
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, JsonError, NamedScore, Tags};
-use flowrun_wire::{ExtraFields, KIND_TAGS, bytes_as_text};
+use flowrun_wire::{ExtraFields, KIND_TAGS, RecordedFields, bytes_as_text};
 use serde_json::{Map, Value};
 
 /// Reads a document. A value that does not fit the field of its name is preserved like an unknown field.
@@ -15,9 +15,17 @@ use serde_json::{Map, Value};
 /// # Errors
 /// When the value is not an object, or an unknown field is nested too deeply.
 pub(super) fn read_document(value: &Value) -> Result<Document, JsonError> {
+    read_with_nodes(value, Map::new())
+}
+
+/// Reads a document with fields that `value` does not have: base64 of their messages, see [`ExtraFields::nodes`].
+///
+/// # Errors
+/// Like [`read_document`].
+pub(super) fn read_with_nodes(value: &Value, nodes: Map<String, Value>) -> Result<Document, JsonError> {
     let Some(object) = value.as_object() else { return Document::from_json(value) };
     let mut document = Document::default();
-    let (mut tags, mut fields) = (Tags::new(), ExtraFields::default());
+    let (mut tags, mut fields) = (Tags::new(), ExtraFields { nodes, ..ExtraFields::default() });
     // First, so that no other field claims the name of a tag.
     match object.get(KIND_TAGS) {
         Some(Value::Object(entries)) => {
@@ -95,16 +103,16 @@ fn scores(entries: &Map<String, Value>) -> Option<indexmap::IndexMap<String, Nam
 }
 
 /// Removes the fields of a document that the second schema writes in another way: its blob, its scores, and a URI that
-/// was sent as `url`. Returns them as that schema writes them. `fields` is the document's record of extra fields.
+/// was sent as `url`. Returns them as that schema writes them. `record` is the document's record of extra fields.
 pub(super) fn take_differing_fields(
     document: &mut Document,
-    fields: Option<&ExtraFields>,
+    record: Option<RecordedFields<'_>>,
 ) -> impl Iterator<Item = (&'static str, Value)> {
     let blob = document.blob.take().map(|bytes| bytes_as_text(&bytes).into());
     let scores = std::mem::take(&mut document.scores);
     let values = scores.into_iter().map(|(name, score)| (name, score.value.into())).collect::<Map<_, _>>();
     let scores = (!values.is_empty()).then_some(Value::Object(values));
-    let sent_url = fields.is_some_and(|fields| fields.types.contains_key("url"));
+    let sent_url = record.is_some_and(|record| record.python_type("url").is_some());
     let url =
         sent_url.then(|| std::mem::take(&mut document.uri)).filter(|url| !url.is_empty()).map(Value::from);
     [("blob", blob), ("scores", scores), ("url", url)]

@@ -1,6 +1,6 @@
 //! Decodes documents of the second schema straight from their messages.
 //!
-//! The generated types would occupy 2 kB for each map, so they are used for output only. Payloads share the memory of the
+//! The generated types would occupy 2 kB for each map, so they are only used for parts of the output. Payloads share the memory of the
 //! message. Fields that JSON cannot represent are checked and kept as the bytes that they came in.
 
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Names and messages of the fields, sorted by name. Of fields with the same name the last one counts.
-    fn fields(self, message: &'a [u8]) -> Result<Vec<(&'a str, &'a [u8])>, WireError> {
+    pub(super) fn fields(self, message: &'a [u8]) -> Result<Vec<(&'a str, &'a [u8])>, WireError> {
         let fields = FieldReader::new(message);
         let count = fields.count_of(1);
         // Sorting takes as much again.
@@ -323,6 +323,6 @@ impl<'a> Decoder<'a> {
 }
 
 /// An `int32`, whose negative numbers are encoded in 64 bits.
-fn integer(field: Field<'_>) -> Result<i32, WireError> {
+pub(super) fn integer(field: Field<'_>) -> Result<i32, WireError> {
     field.uint32().map(u32::cast_signed)
 }

@@ -10,7 +10,7 @@ use crate::extra_fields::KIND_NULL;
 
 /// Largest number of messages in one another within a value, the value itself not counted. Prost decodes 100, and skips
 /// unknown fields in all but the innermost.
-const LEVELS_MAX: u32 = 99;
+pub(super) const LEVELS_MAX: u32 = 99;
 
 /// A value, of which only the outermost level was read.
 pub(super) struct Node<'a> {

@@ -1,32 +1,38 @@
 //! Field values of the second schema as JSON, in the form that docarray writes: documents as objects, arrays as nested
-//! lists, bytes as text.
+//! lists, bytes as text. They are written straight from their messages.
 //!
 //! Types are lost: this is output for clients. Fields travel inside the flow as messages, see
 //! [`ExtraFields`](crate::ExtraFields).
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::ser::{Serialize, Serializer};
+use bytes::Bytes;
+use flowrun_sdk::DecodeBudget;
+use flowrun_sdk::protobuf::{Field, FieldReader};
+use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Content, NodeProto, decode_node, tensor};
+use super::decode::{Decoder, integer};
+use super::node::{Node, check};
 
 /// The value of a field, serialised as JSON.
-#[derive(Debug)]
-pub struct NodeJson(NodeProto);
+#[derive(Clone, Copy, Debug)]
+pub struct NodeJson<'a>(&'a Value);
 
-impl NodeJson {
-    /// Decodes an entry of [`ExtraFields::nodes`](crate::ExtraFields::nodes); null if it is damaged.
-    pub(crate) fn decode(encoded: &Value) -> Self {
-        Self(decode_node(encoded))
+impl<'a> NodeJson<'a> {
+    /// The value of an entry of [`ExtraFields::nodes`](crate::ExtraFields::nodes); null if it is damaged.
+    pub(crate) fn new(encoded: &'a Value) -> Self {
+        Self(encoded)
     }
 }
 
-impl Serialize for NodeJson {
+impl Serialize for NodeJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        NodeRef(&self.0).serialize(serializer)
+        let message = self.0.as_str().and_then(|text| STANDARD.decode(text).ok());
+        let message = Bytes::from(message.filter(|message| check(message).is_ok()).unwrap_or_default());
+        let budget = DecodeBudget::unbounded();
+        let decoder = Decoder::new(&message, &budget);
+        NodeRef { decoder, message: &message }.serialize(serializer)
     }
 }
 
@@ -36,38 +42,57 @@ pub fn bytes_as_text(bytes: &[u8]) -> String {
     str::from_utf8(bytes).map_or_else(|_| STANDARD.encode(bytes), str::to_owned)
 }
 
-struct NodeRef<'a>(&'a NodeProto);
+/// A `NodeProto` that has passed the [`check`].
+struct NodeRef<'a> {
+    decoder: Decoder<'a>,
+    message: &'a [u8],
+}
 
 impl Serialize for NodeRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0.content {
-            None => serializer.serialize_none(),
-            Some(Content::Text(text)) => serializer.serialize_str(text),
-            Some(Content::Integer(integer)) => serializer.serialize_i32(*integer),
-            Some(Content::Float(float)) => serializer.serialize_f64(*float),
-            Some(Content::Boolean(boolean)) => serializer.serialize_bool(*boolean),
-            Some(Content::Blob(bytes)) => serializer.serialize_str(&bytes_as_text(bytes)),
-            Some(Content::Ndarray(array)) => tensor(array.clone()).ok().serialize(serializer),
-            Some(Content::Doc(document)) => fields(&document.data, serializer),
-            Some(Content::DocArray(list)) => {
-                serializer.collect_seq(list.docs.iter().map(|document| Fields(&document.data)))
+        let Self { decoder, message } = *self;
+        let Some((number, field)) = Node::read(message).map_err(S::Error::custom)?.content else {
+            return serializer.serialize_none();
+        };
+        match (number, field) {
+            (1, text) => serializer.serialize_str(text.str().map_err(S::Error::custom)?),
+            (2, number) => serializer.serialize_i32(integer(number).map_err(S::Error::custom)?),
+            (3, number) => serializer.serialize_f64(number.double().map_err(S::Error::custom)?),
+            (4, boolean) => serializer.serialize_bool(boolean.uint32().map_err(S::Error::custom)? != 0),
+            (5, Field::Bytes(bytes)) => serializer.serialize_str(&bytes_as_text(bytes)),
+            (6, Field::Bytes(array)) => {
+                decoder.tensor(array).map_err(S::Error::custom)?.serialize(serializer)
             }
-            Some(Content::List(list) | Content::Set(list) | Content::Tuple(list)) => {
-                serializer.collect_seq(list.data.iter().map(NodeRef))
+            (7 | 12, Field::Bytes(message)) => MapRef { decoder, message }.serialize(serializer),
+            (8, Field::Bytes(list)) => {
+                serializer.collect_seq(items(list).map(|message| MapRef { decoder, message }))
             }
-            Some(Content::Dict(dict)) => fields(&dict.data, serializer),
+            (9..=11, Field::Bytes(list)) => {
+                serializer.collect_seq(items(list).map(|message| NodeRef { decoder, message }))
+            }
+            _ => serializer.serialize_none(),
         }
     }
 }
 
-struct Fields<'a>(&'a BTreeMap<String, NodeProto>);
+/// A map of `NodeProto`s that has passed the [`check`].
+struct MapRef<'a> {
+    decoder: Decoder<'a>,
+    message: &'a [u8],
+}
 
-impl Serialize for Fields<'_> {
+impl Serialize for MapRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        fields(self.0, serializer)
+        let Self { decoder, message } = *self;
+        let fields = decoder.fields(message).map_err(S::Error::custom)?;
+        serializer.collect_map(fields.into_iter().map(|(name, message)| (name, NodeRef { decoder, message })))
     }
 }
 
-fn fields<S: Serializer>(data: &BTreeMap<String, NodeProto>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(data.iter().map(|(name, node)| (name, NodeRef(node))))
+/// Messages of the items of a list.
+fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    FieldReader::new(list).filter_map(|field| match field {
+        Ok((1, Field::Bytes(item))) => Some(item),
+        _ => None,
+    })
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use flowrun_sdk::protobuf::{Field, FieldReader};
 use proptest::prelude::*;
+use prost::Message as _;
+use serde_json::json;
 
 use super::*;
+use crate::docarray2::{DocListProto, DocProto};
 
 fn node(content: Content) -> NodeProto {
     NodeProto { content: Some(content), r#type: None }
@@ -18,10 +21,6 @@ fn typed(content: Content, name: &str) -> NodeProto {
 fn decoded(message: &DocProto) -> Document {
     let message = message.encode_to_vec().into();
     decode_document(&message, &DecodeBudget::unbounded()).unwrap()
-}
-
-fn round_trip(data: BTreeMap<String, NodeProto>) -> BTreeMap<String, NodeProto> {
-    DocProto::decode(encode_document(&decoded(&DocProto { data }))).unwrap().data
 }
 
 fn any_node() -> impl Strategy<Value = NodeProto> {
@@ -65,12 +64,13 @@ fn any_node() -> impl Strategy<Value = NodeProto> {
 
 proptest! {
     #[test]
-    fn round_trips_preserve_fields_and_types(
+    fn round_trips_preserve_every_byte(
         data in proptest::collection::btree_map(
             "id|uri|url|text|blob|tensor|embedding|tags|scores|chunks|matches|weight|price|[a-d]|__fields__",
             any_node(), 0..8)
     ) {
-        prop_assert_eq!(round_trip(data.clone()), data);
+        let message = DocProto { data };
+        prop_assert_eq!(encode_document(&decoded(&message)), message.encode_to_vec());
     }
 
     #[test]
@@ -124,9 +124,9 @@ proptest! {
         prop_assert_eq!(node::check(&value.encode_to_vec()).is_ok(), levels(&containers) + more <= 99);
         // A typed field is never a tag.
         let data = BTreeMap::from([("x".to_owned(), NodeProto { r#type: Some("any".to_owned()), ..value })]);
-        let message = DocProto { data: data.clone() }.encode_to_vec().into();
+        let message = DocProto { data }.encode_to_vec().into();
         match decode_document(&message, &DecodeBudget::unbounded()) {
-            Ok(document) => prop_assert_eq!(super::message(&document, Fields::Recorded).data, data),
+            Ok(document) => prop_assert_eq!(encode_document(&document), message),
             Err(error) => prop_assert!(matches!(error, WireError::TooDeep), "{error}"),
         }
     }
@@ -228,8 +228,7 @@ fn fields_that_are_no_json_are_written_in_docarrays_json_form() {
     ];
     let data = fields.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
     let document = decoded(&DocProto { data });
-    let values = ExtraFields::from_document(&document).unwrap();
-    let written: BTreeMap<&str, NodeJson> = values.node_values().collect();
+    let written: BTreeMap<&str, NodeJson> = RecordedFields::of(&document).unwrap().node_values().collect();
     assert_eq!(
         serde_json::to_string(&written).unwrap(),
         concat!(
@@ -237,6 +236,31 @@ fn fields_that_are_no_json_are_written_in_docarrays_json_form() {
             r#""parts":[{"text":"1"},{"text":"2"}],"picture":[[0.1],[2.0]],"raw":"AP8=","set":["a"],"tuple":["a","b"]}"#
         )
     );
+}
+
+#[test]
+fn tags_in_any_order_are_encoded_sorted_by_name() {
+    let tags = json!({"b": {"d": [1, null, -1, 2.5], "": null, "c": {}}, "a": "t", "": 1_i64 << 40});
+    let document =
+        tags.as_object().unwrap().iter().fold(Document::new("x"), |document, (name, value)| {
+            document.with_tag(name.as_str(), value.clone())
+        });
+    let mut part = document.clone();
+    part.chunks = [document].into_iter().collect();
+    let list = encode_with_tags_as_fields(&[part]);
+    // Prost writes a decoded message in the order of names.
+    assert_eq!(DocListProto::decode(list.clone()).unwrap().encode_to_vec(), list);
+}
+
+#[test]
+fn a_damaged_record_is_a_field_without_a_value() {
+    for node in [json!("no base64"), json!(1), json!(STANDARD.encode(b"\x0a\x05x")), json!("AA==")] {
+        let document = Document::new("").with_tag("__fields__", json!({"nodes": {"a": node}}));
+        let data = BTreeMap::from([("a".to_owned(), NodeProto::default())]);
+        assert_eq!(encode_document(&document), DocProto { data }.encode_to_vec(), "{node}");
+        let (_, written) = RecordedFields::of(&document).unwrap().node_values().next().unwrap();
+        assert_eq!(serde_json::to_value(written).unwrap(), Value::Null, "{node}");
+    }
 }
 
 #[test]

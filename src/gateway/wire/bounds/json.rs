@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use super::Message;
 
+/// The header of a client of the second schema.
+pub(super) const CLIENT_HEADER: &str = r#""header":{"request_id":"r","exec_endpoint":"/x"},"#;
+
 /// Text of a value, and an upper bound of the number of documents in it.
 type Part = (String, usize);
 
@@ -30,7 +33,9 @@ fn value() -> BoxedStrategy<Part> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("0".to_owned()),
+        Just("-1".to_owned()),
         Just("-1.5".to_owned()),
+        Just("4294967296".to_owned()),
         Just("true".to_owned()),
         "\"[a-z]{0,3}\"",
         "\"[a-z]{100}\"",
@@ -64,12 +69,17 @@ fn document() -> BoxedStrategy<Part> {
     strategy(strategy(leaf).boxed()).boxed()
 }
 
+/// A request of a client with documents of a class, which have an array in a field and in a nested document.
+pub(super) fn class_with(array: &str) -> Message {
+    let text = format!(
+        r#"{{{CLIENT_HEADER}"data":[{{"id":"a","features":{array}}},{{"id":"b","image":{{"id":"c","tensor":[{array}]}}}}]}}"#
+    );
+    Message { documents: 3, bytes: text.into_bytes() }
+}
+
 /// A request.
 pub(super) fn request() -> impl Strategy<Value = Message> {
-    let header = prop_oneof![
-        Just(String::new()),
-        Just("\"header\":{\"request_id\":\"r\",\"exec_endpoint\":\"/x\"},".to_owned()),
-    ];
+    let header = prop_oneof![Just(""), Just(CLIENT_HEADER)];
     let parameters = prop_oneof![3 => Just(("{}".to_owned(), 0)), 1 => object(value())];
     let data = prop_oneof![4 => list(document()), 1 => document(), 1 => value()];
     // Every object may be a document.

@@ -45,8 +45,9 @@ impl Debug for Message {
     }
 }
 
-/// Decodes a message with `decode`, reads its documents, and compares the memory with the bound.
-fn check(message: &Message, decode: impl FnOnce(Bytes) -> Option<GatewayRequest>) {
+/// Decodes a message with `decode`, reads its documents, and compares the memory with the bound. Returns whether it is
+/// accepted.
+fn check(message: &Message, decode: impl FnOnce(Bytes) -> Option<GatewayRequest>) -> bool {
     let bytes = Bytes::from(message.bytes.clone());
     let (accepted, peak) = peak_of(|| {
         let request = decode(bytes.clone());
@@ -57,6 +58,7 @@ fn check(message: &Message, decode: impl FnOnce(Bytes) -> Option<GatewayRequest>
     });
     let bound = bound(message.bytes.len(), message.documents);
     assert!(peak <= bound, "{message:?} occupies {peak} bytes, more than {bound}; accepted: {accepted}");
+    accepted
 }
 
 /// Checks generated messages: 200, repeatedly until `FLOWRUN_FUZZ_SECONDS` have passed.
@@ -112,6 +114,39 @@ fn joined_requests_are_bounded() {
 #[test]
 fn requests_as_json_are_bounded() {
     check_all(json::request(), decode_json);
+}
+
+#[test]
+fn arrays_in_fields_of_a_class_are_accepted_within_the_bound() {
+    for (item, count) in [
+        ("0", 500_000),
+        ("0.0", 300_000),
+        ("-1", 500_000),
+        ("1e9", 300_000),
+        ("-0.5", 300_000),
+        ("true", 200_000),
+        ("[0]", 300_000),
+        ("[0.0]", 300_000),
+        (r#"{"":-1}"#, 100_000),
+    ] {
+        for separator in [",", ", "] {
+            let array = format!("[{}]", vec![item; count].join(separator));
+            let documents = json::class_with(&array);
+            assert!(check(&documents, decode_json), "{item}{separator}");
+        }
+    }
+}
+
+#[test]
+fn documents_whose_tags_fill_their_map_are_bounded() {
+    for keys in [3, 7, 14, 28, 56, 112, 224, 448, 896] {
+        let entries: Vec<String> = (0..keys).map(|number| format!("\"{number:x}\":0")).collect();
+        let documents = vec![format!("{{{}}}", entries.join(",")); 25];
+        for header in ["", json::CLIENT_HEADER] {
+            let bytes = format!(r#"{{{header}"data":[{}]}}"#, documents.join(",")).into_bytes();
+            check(&Message { bytes, documents: documents.len() }, decode_json);
+        }
+    }
 }
 
 #[test]
