@@ -1,5 +1,5 @@
-//! Documents as JSON. Fields that [`Document`] does not have, which [`ExtraFields`](crate::ExtraFields) records, are written under their own names
-//! again.
+//! Documents as JSON. Fields that [`Document`] does not have, which [`ExtraFields`](crate::ExtraFields) records, are written
+//! under their own names again.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Decodes documents of the second schema straight from their messages.
 //!
-//! The generated types would occupy 2 kB for each map, so they are only used for parts of the output. Payloads share the memory of the
-//! message. Fields that JSON cannot represent are checked and kept as the bytes that they came in.
+//! The generated types would occupy 2 kB for each map, so they are only used for parts of the output. Payloads share the
+//! memory of the message. Fields that JSON cannot represent are checked and kept as the bytes that they came in.
 
 use std::sync::Arc;
 
