@@ -54,7 +54,8 @@ impl<'a> FrameCollector<'a> {
                 let frames_max = (CANDIDATE_BYTES_MAX / bytes).clamp(2, wanted.max(CANDIDATES_MIN));
                 let splitter =
                     SceneSplitter::new(CutSettings::new(with), rate, with.frames_per_scene, frames_max);
-                (Selector::Scenes(Box::new(splitter)), 2 * frames_max)
+                // And one that is not decided on yet, and one that is dropped when there are too many.
+                (Selector::Scenes(Box::new(splitter)), 2 * frames_max + 2)
             }
             _ => (Selector::Frames(selection, None), 0),
         };

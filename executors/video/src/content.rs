@@ -41,7 +41,10 @@ impl VideoContent {
                 "this flow expects videos; the document has neither bytes nor a URI",
             )),
             (None, uri) => match guard::open_uri(uri, VIDEO_BYTES_MAX)? {
-                OpenedUri::Inline(bytes) => Self::from_bytes::<A>(&bytes),
+                OpenedUri::Inline(bytes) => {
+                    budget.reserve(bytes.len())?;
+                    Self::from_bytes::<A>(&bytes)
+                }
                 OpenedUri::File(file, path) => {
                     let unreadable =
                         |error| ExecutorError::input(format_args!("cannot read {}: {error}", path.display()));

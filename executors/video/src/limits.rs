@@ -20,7 +20,7 @@ pub(crate) const TRACKS_MAX: u32 = 100;
 /// Largest address space of a decoding process in bytes. 8K video takes 2 GB with two threads.
 pub(crate) const PROCESS_BYTES_MAX: u64 = 6 << 30;
 
-/// Time in which `ffprobe` must describe a video. It reads at most 5 MB or 5 s of the video.
+/// Longest time to wait for the description of a video by `ffprobe`, and again for its log. It reads at most 5 MB or 5 s of the video.
 pub(crate) const PROBE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Largest description of a video by `ffprobe`, in bytes; [`TRACKS_MAX`] tracks take 100 kB.
@@ -35,5 +35,5 @@ pub(crate) const HEAD_BYTES: usize = 4096;
 /// Decoded frames in the channel between the pipe and the executor.
 pub(crate) const FRAMES_IN_FLIGHT: usize = 2;
 
-/// Bytes of the candidates for the frames of the current scene. Frames that may belong to the next scene take as much again.
+/// Bytes of the candidates for the frames of the current scene, or two frames if those are larger. Frames that may belong to the next scene take as much again.
 pub(crate) const CANDIDATE_BYTES_MAX: usize = 64 << 20;

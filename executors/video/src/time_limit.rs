@@ -34,21 +34,21 @@ impl<'a> TimeLimit<'a> {
         longest: Duration,
         work: &str,
     ) -> Result<Option<T>, ExecutorError> {
-        self.receive_with_progress(receiver, longest, work, &|| 0)
+        self.receive_with_progress(receiver, longest, work, &|| Ok(0))
     }
 
     /// Like [`receive`](Self::receive), but `longest` begins again when the value of `progress` changes.
     ///
     /// # Errors
-    /// Those of [`receive`](Self::receive).
+    /// Those of [`receive`](Self::receive) and of `progress`.
     pub(crate) fn receive_with_progress<T>(
         &self,
         receiver: &Receiver<T>,
         longest: Duration,
         work: &str,
-        progress: &dyn Fn() -> u64,
+        progress: &dyn Fn() -> Result<u64, ExecutorError>,
     ) -> Result<Option<T>, ExecutorError> {
-        let (mut begin, mut reached) = (Instant::now(), progress());
+        let (mut begin, mut reached) = (Instant::now(), progress()?);
         loop {
             match receiver.recv_timeout(CHECK_INTERVAL) {
                 Ok(message) => return Ok(Some(message)),
@@ -56,7 +56,7 @@ impl<'a> TimeLimit<'a> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.check(work)?;
-            let now = progress();
+            let now = progress()?;
             if now != reached {
                 (begin, reached) = (Instant::now(), now);
             }
@@ -85,7 +85,7 @@ impl<'a> TimeLimit<'a> {
         }
         let seconds = self.timeout.as_secs_f64();
         Err(ExecutorError::input(format_args!(
-            "{work} took more than the {seconds} seconds allowed (`timeout`)"
+            "{work} took more than the {seconds} seconds allowed (`timeout`); set a longer one, or split the video"
         )))
     }
 }
@@ -130,7 +130,7 @@ mod tests {
             if checks.get() == 5 {
                 sender.send("a").unwrap();
             }
-            checks.get()
+            Ok(checks.get())
         };
         // Longer than one interval and shorter than five.
         let longest = 2 * CHECK_INTERVAL;
@@ -144,9 +144,12 @@ mod tests {
         let budget = budget();
         let time_limit = TimeLimit::new(&budget, CHECK_INTERVAL);
         let checks = Cell::new(0);
-        let progress = || checks.replace(checks.get() + 1);
+        let progress = || Ok(checks.replace(checks.get() + 1));
         let result = time_limit.receive_with_progress(&receiver, Duration::MAX, "decoding", &progress);
         let error = result.unwrap_err().to_string();
-        assert_eq!(error, "decoding took more than the 0.05 seconds allowed (`timeout`)");
+        assert_eq!(
+            error,
+            "decoding took more than the 0.05 seconds allowed (`timeout`); set a longer one, or split the video"
+        );
     }
 }

@@ -40,8 +40,9 @@ pub(super) fn start(
     mut video: &File,
     time_limit: &TimeLimit<'_>,
 ) -> Result<Started, ExecutorError> {
-    let failed =
-        |error: &std::io::Error| ExecutorError::resource(format_args!("cannot start a process: {error}"));
+    let failed = |error: &std::io::Error| {
+        ExecutorError::resource(format_args!("cannot pass the video to ffmpeg: {error}"))
+    };
     // On systems where `/dev/fd/0` is a duplicate, the process before has moved the position.
     video.seek(SeekFrom::Start(0)).map_err(|error| failed(&error))?;
     let input = video.try_clone().map_err(|error| failed(&error))?;
@@ -67,6 +68,8 @@ impl BoundedChild {
 
         use crate::limits::PROCESS_BYTES_MAX;
 
+        // Without an id, the limits would be those of this process.
+        let Some(pid) = self.pid else { return };
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
         let cpu_seconds = time_limit.timeout().as_secs().saturating_add(1).saturating_mul(cores);
         for (resource, bound) in
@@ -74,7 +77,7 @@ impl BoundedChild {
         {
             let limit = Rlimit { current: Some(bound), maximum: Some(bound) };
             // Fails only if the process has ended.
-            let _ = prlimit(self.pid, resource, limit);
+            let _ = prlimit(Some(pid), resource, limit);
         }
     }
 

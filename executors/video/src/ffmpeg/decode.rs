@@ -123,13 +123,15 @@ impl DecodedFrames<'_> {
     /// # Errors
     /// If no frame arrives in time, or a bound is exceeded.
     pub(crate) fn next(&mut self, time_limit: &TimeLimit<'_>) -> Result<Option<VideoFrame>, ExecutorError> {
-        let decoded = || self.decoded.load(Ordering::Relaxed);
+        let decoded = || check_frames(self.decoded.load(Ordering::Relaxed), self.name);
         let pixels = time_limit.receive_with_progress(&self.frames, STALL_TIME_MAX, WORK, &decoded)?;
         let Some(pixels) = pixels else { return Ok(None) };
         let position = time_limit.receive(&self.positions, STALL_TIME_MAX, WORK)?;
         let frame_time = 1.0 / self.track.rate;
         let following = self.last_timestamp.map_or(0.0, |last| last + frame_time);
-        let timestamp = position.and_then(|position| position.timestamp).unwrap_or(following).max(0.0);
+        // Times of damaged videos go back.
+        let earliest = self.last_timestamp.unwrap_or(0.0);
+        let timestamp = position.and_then(|position| position.timestamp).unwrap_or(following).max(earliest);
         self.last_timestamp = Some(timestamp);
         let number = match position {
             Some(position) if !self.numbers_from_times => position.number,
@@ -137,12 +139,7 @@ impl DecodedFrames<'_> {
         };
         let number = number.max(self.next_number);
         self.next_number = number.saturating_add(1);
-        if number >= DECODED_FRAMES_MAX {
-            return Err(ExecutorError::input(format_args!(
-                "the {} video has more than the {DECODED_FRAMES_MAX} frames allowed",
-                self.name
-            )));
-        }
+        check_frames(self.next_number, self.name)?;
         let FrameSize { width, height } = self.size;
         Ok(Some(VideoFrame { number, timestamp, width, height, pixels }))
     }
@@ -154,9 +151,10 @@ impl DecodedFrames<'_> {
     pub(crate) fn finish(self, time_limit: &TimeLimit<'_>) -> Result<Ended, ExecutorError> {
         let name = self.name;
         // Frames after the last selected one are decoded too.
-        let decoded = || self.decoded.load(Ordering::Relaxed);
+        let decoded = || check_frames(self.decoded.load(Ordering::Relaxed), name);
         let log = time_limit.receive_with_progress(&self.log, STALL_TIME_MAX, WORK, &decoded)?;
         let log = log.unwrap_or_default();
+        check_frames(log.decoded, name)?;
         let status = self.child.wait(time_limit, WORK)?;
         if !status.success() {
             let end = describe_end("ffmpeg", status);
@@ -165,13 +163,13 @@ impl DecodedFrames<'_> {
                 "the {name} video cannot be decoded: {end}{cause}"
             )));
         }
-        let Some(last) = log.last_timestamp.or(self.last_timestamp) else {
+        let Some(last) = log.last_timestamp.into_iter().chain(self.last_timestamp).reduce(f64::max) else {
             let cause = log.last_error.map_or_else(String::new, |error| format!(": {error}"));
             return Err(ExecutorError::input(format_args!(
                 "the {name} video has no frame that can be decoded{cause}"
             )));
         };
-        let end = last + 1.0 / self.track.rate;
+        let end = last.max(0.0) + 1.0 / self.track.rate;
         match self.track.duration {
             Some(duration) if log.errors > 0 && !self.numbers_from_times => {
                 let missing = duration - end;
@@ -186,6 +184,16 @@ impl DecodedFrames<'_> {
         }
         Ok(Ended { end, errors: log.errors })
     }
+}
+
+/// Returns a number of decoded frames if it is allowed.
+fn check_frames(decoded: u64, name: &str) -> Result<u64, ExecutorError> {
+    if decoded <= DECODED_FRAMES_MAX {
+        return Ok(decoded);
+    }
+    Err(ExecutorError::input(format_args!(
+        "the {name} video has more than the {DECODED_FRAMES_MAX} frames allowed; split it into shorter files"
+    )))
 }
 
 /// Reads frames of `bytes` bytes until the pipe or the channel closes. An incomplete frame is discarded.

@@ -70,9 +70,17 @@ fn to_seconds(microseconds: &str) -> Option<f64> {
     microseconds.parse::<i64>().ok().map(|time| time as f64 / 1e6)
 }
 
-/// Message of an error line, such as `[h264 @ 0x55d0] [error] no frame!`, without its source.
+/// Message of an error line, such as `[h264 @ 0x55d0] [error] no frame!`, without its source. The level follows the sources:
+/// lines of other levels may contain any text of the video, such as its title.
 pub(super) fn error_message(line: &str) -> Option<&str> {
-    let (_, message) = ["[error] ", "[fatal] "].iter().find_map(|level| line.split_once(level))?;
+    let mut rest = line;
+    while let Some((source, after)) = rest.split_once("] ")
+        && source.starts_with('[')
+        && source.contains(" @ ")
+    {
+        rest = after;
+    }
+    let message = ["[error] ", "[fatal] "].iter().find_map(|level| rest.strip_prefix(level))?;
     // Tracks of sound are not decoded.
     rejected_decoder(line).is_none().then(|| message.trim_start_matches("/dev/fd/0: "))
 }
@@ -124,6 +132,8 @@ mod tests {
             "[aac @ 0x55] [error] Codec (aac) not on whitelist 'h264'",
             "[info] Input #0, mov, from '/dev/fd/0':",
             "[showinfo@kept @ 0x55] [info] color_range:pc",
+            "[info]     title           : a [error] b",
+            "                    : [error] c",
             "[fatal] /dev/fd/0: Invalid data found when processing input",
         ] {
             assert_eq!(log.read(line), None, "{line}");

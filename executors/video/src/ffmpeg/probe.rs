@@ -57,7 +57,10 @@ pub(crate) fn probe(
     let status = child.wait(time_limit, WORK)?;
     let name = video.container.name();
     if description.len() as u64 > PROBE_BYTES_MAX {
-        return Err(ExecutorError::input(format_args!("the {name} video has too many tracks")));
+        return Err(ExecutorError::input(format_args!(
+            "ffprobe describes the {name} video in more than {PROBE_BYTES_MAX} bytes; keep the video track alone: \
+             `ffmpeg -i IN -map 0:v:0 -c copy OUT`"
+        )));
     }
     let description = serde_json::from_slice::<Value>(&description).unwrap_or_default();
     let streams = description.get("streams").and_then(Value::as_array).filter(|streams| !streams.is_empty());
@@ -96,19 +99,21 @@ fn track(streams: &[Value], description: &Value) -> Result<VideoTrack, String> {
     let side =
         |name: &str| stream.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
     let coded = FrameSize { width: side("width").unwrap_or(0), height: side("height").unwrap_or(0) };
-    if !coded.is_within_bounds() {
+    let pixel_shape = ratio(&text(stream, "sample_aspect_ratio"), ':').unwrap_or(1.0);
+    let size = coded.with_square_pixels(pixel_shape).rotated(rotation(stream));
+    // A frame whose pixels are not square is scaled to more pixels.
+    if let Some(FrameSize { width, height }) = [coded, size].into_iter().find(|size| !size.is_within_bounds())
+    {
         return Err(format!(
-            "has frames of {} × {} pixels; 1 to {FRAME_PIXELS_MAX} in all and up to {SIDE_MAX} per side are allowed",
-            coded.width, coded.height
+            "has frames of {width} × {height} pixels; 1 to {FRAME_PIXELS_MAX} in all and up to {SIDE_MAX} per side are allowed"
         ));
     }
-    let pixel_shape = ratio(&text(stream, "sample_aspect_ratio"), ':').unwrap_or(1.0);
     let rates = ["avg_frame_rate", "r_frame_rate"].map(|name| ratio(&text(stream, name), '/'));
     let rate = rates.into_iter().flatten().find(|rate| (0.01..=1000.0).contains(rate));
     let format_duration = description.pointer("/format/duration").and_then(number);
     Ok(VideoTrack {
         index: stream.get("index").and_then(Value::as_u64).unwrap_or(0),
-        size: coded.with_square_pixels(pixel_shape).rotated(rotation(stream)),
+        size,
         rate: rate.unwrap_or(DEFAULT_RATE),
         duration: stream
             .get("duration")

@@ -67,7 +67,8 @@ fn a_process_that_hangs_is_ended_at_the_timeout() {
     }
     let fixture = Fixture::new("exec sleep 1000");
     let error = try_segment(fixture.document(), &fixture.with(json!({"timeout": 1}))).unwrap_err();
-    assert_eq!(error, "decoding the video took more than the 1 seconds allowed (`timeout`)");
+    let expected = "decoding the video took more than the 1 seconds allowed (`timeout`); set a longer one, or split the video";
+    assert_eq!(error, expected);
     assert!(!fixture.is_running());
 }
 
