@@ -136,7 +136,8 @@ impl<'a> RecordedFields<'a> {
         self.nodes().map(|(name, node)| (name, NodeJson::new(node)))
     }
 
-    /// Bytes of memory that serialising [`RecordedFields::node_values`] one after the other takes.
+    /// Bytes of memory that serialising [`RecordedFields::node_values`] one after the other takes: those of the largest message.
+    /// The sorted entries of its maps come in addition.
     pub fn node_bytes(&self) -> usize {
         let bytes = |(_, node): (&str, &Value)| decoded_len_estimate(node.as_str().unwrap_or_default().len());
         self.nodes().map(bytes).max().unwrap_or_default()

@@ -166,7 +166,7 @@ impl ReadDocument<'_> {
     /// True for fields that [`Document`] does not have.
     fn may_be_numbers(self, name: &str) -> bool {
         let own = ["tensor", "embedding", "chunks", "matches", "scores", KIND_TAGS];
-        self.is_schema2() && !self.by_values && !own.contains(&name)
+        self.is_schema2() && !own.contains(&name)
     }
 
     /// Reads a field directly, or returns its value.

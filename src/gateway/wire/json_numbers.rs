@@ -2,7 +2,7 @@
 //! documents. They are read from their text into the message that [`ExtraFields`](flowrun_wire::ExtraFields) has of them.
 //!
 //! `serde_json` does not report positions. A name that has no escapes is borrowed from the text, so that its address is its
-//! position; the text of other fields follows from that of the field before.
+//! position. The value of a name with escapes is found after that of the field before; if there is none, it becomes a tag.
 
 use std::fmt;
 
@@ -92,7 +92,7 @@ mod tests {
     use flowrun_sdk::Document;
     use flowrun_wire::TAG_NUMBERS_MAX;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
 
     use super::super::json_document::{DocumentForm, JsonDocument};
     use super::super::json_request;
@@ -177,19 +177,31 @@ mod tests {
 
     #[test]
     fn fields_of_many_numbers_are_no_tags_and_others_are() {
+        let wide: Value =
+            (0..=64).map(|entry| (format!("e{entry}"), vec![1; 20].into())).collect::<Map<_, _>>().into();
         let sent = json!({
             "a": numbers(), "b": [1, 2], "c": {"d": numbers()}, "tags": {"e": numbers()}, "large": [numbers(), 1_i64 << 40],
             "f": numbers(), "__g": numbers(), "h": {"i": [numbers(), "text", null]},
+            "wide": wide,
             // Makes the bound large enough for tags.
-            "text": "x".repeat(100_000),
+            "text": "x".repeat(200_000),
         });
         let document = read(&sent.to_string());
+        assert_eq!(document.tags["wide"], sent["wide"]);
         for name in ["a", "c", "f", "__g", "h"] {
             assert!(is_numbers(&document, name), "{name}");
         }
         assert_eq!((&document.tags["b"], &document.tags["e"]), (&sent["b"], &sent["tags"]["e"]));
         assert_eq!(document.tags["large"], sent["large"]);
         assert_eq!(written(&Document { id: String::new(), ..document }), sent);
+    }
+
+    #[test]
+    fn numbers_are_read_beside_a_field_that_needs_values() {
+        let sent = json!({"id": "a", "chunks": ["c"], "features": numbers()});
+        let document = read(&sent.to_string());
+        assert!(is_numbers(&document, "features"));
+        assert_eq!(written(&document), sent);
     }
 
     #[test]

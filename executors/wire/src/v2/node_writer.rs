@@ -1,6 +1,7 @@
 //! Writes messages of docarray's second schema byte by byte. The generated types would occupy 80 bytes for each number.
 //!
-//! A message is written behind a placeholder for its length, and moved if the length turns out to need more bytes. The encoding
+//! A message is written after a placeholder for its length, and moved if the length turns out to need more bytes: a byte at
+//! most once for each of its 99 levels. The encoding
 //! is that of prost, byte for byte: fields in the order of their numbers, maps sorted by name, empty values of maps omitted.
 
 use prost::encoding::{WireType, encode_varint, encoded_len_varint};

@@ -15,6 +15,9 @@ use super::node::LEVELS_MAX;
 use super::node_writer::{DICT, ITEM, LIST, Length, OpenEntry, Output};
 use crate::extra_fields::TAG_NUMBERS_MAX;
 
+/// Maximum number of entries of an object: they are sorted when they are written as JSON, in memory that is not charged.
+const ENTRIES_MAX: usize = 64;
+
 /// A list or an object in a JSON text, with more than [`TAG_NUMBERS_MAX`] numbers and booleans. A message represents it exactly.
 #[derive(Clone, Copy, Debug)]
 pub struct NumbersJson<'a> {
@@ -24,8 +27,8 @@ pub struct NumbersJson<'a> {
 }
 
 impl<'a> NumbersJson<'a> {
-    /// Finds the value at the beginning of `text`. `None` for other values, also if an integer has more than 32 bits, or if it
-    /// is nested too deeply for a message.
+    /// Finds the value at the beginning of `text`. `None` for other values, also if an integer has more than 32 bits, an object
+    /// has more than [`ENTRIES_MAX`] entries, or the value is nested too deeply for a message.
     #[must_use]
     pub fn find(text: &'a [u8]) -> Option<Self> {
         if !matches!(text, [b'[' | b'{', ..]) {
@@ -46,7 +49,7 @@ impl<'a> NumbersJson<'a> {
     #[must_use]
     pub fn encode(&self) -> String {
         let output = Vec::with_capacity(self.encoded_bytes());
-        // Only a text that was written before is here.
+        // `find` has written the same text, so this cannot fail.
         Message::write(self.text, output).map(|message| into_base64(message.output)).unwrap_or_default()
     }
 }
@@ -143,7 +146,12 @@ impl<'de, O: Output> Visitor<'de> for Content<'_, O> {
         let levels = self.remaining(3)?;
         let message = self.message;
         let map = message.output.open(DICT, 0);
+        let mut count = 0;
         while let Some(entry) = entries.next_key_seed(Name(&mut message.output))? {
+            count += 1;
+            if count > ENTRIES_MAX {
+                return Err(A::Error::custom("too many entries"));
+            }
             entries.next_value_seed(Content { message: &mut *message, levels })?;
             message.output.close_entry(entry);
         }
