@@ -1,5 +1,7 @@
 //! `flowrun worker`: one replica of one shard of a pod, or of a chain of pods, as a service for the gateways of its flow.
 
+use std::net::IpAddr;
+
 use anyhow::Context as _;
 use clap::Args;
 use flowrun_remote::Address;
@@ -103,13 +105,15 @@ fn check_tls(address: &Address, listen: &ListenOptions) -> Result<(), EarlyExit>
 }
 
 /// The topology with the address that the worker listens on, unless options override it: the loopback address of the
-/// placement, or its port on all interfaces.
+/// placement, or its port on all interfaces of the address family (IPv4 for a name).
 fn listening_at(mut topology: Topology, address: &Address) -> Topology {
-    let is_loopback = match address.host().parse::<std::net::IpAddr>() {
-        Ok(ip) => ip.is_loopback(),
-        Err(_) => address.host() == "localhost",
+    let host = match address.host().parse::<IpAddr>() {
+        Ok(ip) if ip.is_loopback() => address.host(),
+        Ok(IpAddr::V6(_)) => "::",
+        Err(_) if address.host() == "localhost" => address.host(),
+        _ => "0.0.0.0",
     };
-    topology.gateway.host = Some(if is_loopback { address.host().to_owned() } else { "0.0.0.0".to_owned() });
+    topology.gateway.host = Some(host.to_owned());
     topology.gateway.ports = vec![address.port()];
     topology
 }

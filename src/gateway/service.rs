@@ -56,7 +56,8 @@ pub struct Gateway {
     /// Exporter of traces, if a collector is configured.
     pub(super) traces: Option<TraceExporter>,
     pub(super) pages: PageState,
-    /// Set if the process is a worker: it serves the gateways of its flow alone, and reports each failed document to them.
+    /// Identity of this worker; `None` for a gateway. Calls with documents must name it; failed documents are reported one
+    /// by one.
     pub(super) worker: Option<Arc<WorkerIdentity>>,
     /// Paths that replies do not contain.
     paths: ServerPaths,
@@ -106,7 +107,7 @@ impl Gateway {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
-    /// Serves only the gateways of the flow that this worker is a part of.
+    /// Makes this a worker: calls with documents must name `worker`.
     #[must_use]
     pub fn with_identity(self, worker: WorkerIdentity) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
@@ -132,7 +133,7 @@ impl Gateway {
     /// # Errors
     /// [`Rejection::Overloaded`] and [`Rejection::Draining`].
     pub(super) fn admit(&self, announced: usize, max_wait: Option<Duration>) -> Result<Permit, Rejection> {
-        // A gateway has admitted its requests: at a worker they wait until their deadline.
+        // The gateway has admitted the request: at a worker it queues without a limit of its own.
         let max_wait = max_wait.filter(|_| self.worker.is_none());
         let request = AdmissionRequest { bytes: 0, announced, no_credit: self.flow.is_full(), max_wait };
         self.admission.admit(request).inspect_err(|_| self.counters.rejected())
@@ -350,7 +351,8 @@ fn flow_request(
 ) -> Result<Request, Rejection> {
     let GatewayRequest { id, endpoint, target, mut parameters, documents, deadline, parent, sink, .. } =
         request;
-    let mut hidden = |name: &str| if is_worker { parameters.shift_remove(name) } else { None };
+    // Names of these parameters that an ordinary client has sent have no effect.
+    let mut hidden = |name: &str| parameters.shift_remove(name).filter(|_| is_worker);
     let (origins, target_in_chain) = (hidden(ORIGINS), hidden(TARGET_PARAMETER));
     let target = match target_in_chain.as_ref().and_then(Value::as_str).unwrap_or(&target) {
         "" => None,

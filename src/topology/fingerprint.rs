@@ -25,7 +25,7 @@ impl Topology {
             gateway: GatewaySpec::default(),
             ..self.clone()
         };
-        let text = serde_json::to_string(&portable).unwrap_or_default();
+        let text = serde_json::to_string(&portable).unwrap_or_else(|_| format!("{portable:?}"));
         format!("{:032x}", xxh3_128(text.as_bytes()))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError, RequestParameters};
 use flowrun_wire::jina::DataRequestProto;
-use flowrun_wire::{ORIGINS, Reply, Schema};
+use flowrun_wire::{Reply, Schema};
 use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -77,11 +77,10 @@ impl<'a> OutgoingCall<'a> {
         let endpoint_header = endpoint.parse().map_err(|_| {
             ExecutorError::input("the endpoint contains characters that cannot be sent in a gRPC header")
         })?;
-        let mut parameters = Cow::Borrowed(call.parameters());
-        if is_worker && !call.origins().is_empty() {
-            let origins = flowrun_wire::encode_origins(call.origins());
-            parameters.to_mut().insert(ORIGINS.to_owned(), origins);
-        }
+        let parameters = match is_worker {
+            true => flowrun_wire::parameters_for_process(call.parameters(), call.origins(), false),
+            false => Cow::Borrowed(call.parameters()),
+        };
         Ok(Self {
             id: call.request_id(),
             endpoint,

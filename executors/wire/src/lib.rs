@@ -29,7 +29,7 @@ pub use document_json::{DocumentFields, DocumentJson, FieldJson};
 pub use exception::{error_kind_from_name, exception_name};
 pub use extra_fields::{ExtraFields, KIND_NULL, KIND_TAGS, RecordedFields, TAG_NUMBERS_MAX};
 pub use flowrun_sdk::protobuf::{Schema, WireError, decode_object, decode_object_within, encode_object};
-pub use origins::{ORIGINS, decode_origins, encode_origins};
+pub use origins::{ORIGINS, decode_origins, encode_origins, parameters_for_process};
 pub use received::{
     REQUESTS_MAX, ReceivedContent, ReceivedDocument, ReceivedHeader, ReceivedList, ReceivedRequest,
     received_content,

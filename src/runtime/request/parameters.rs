@@ -71,6 +71,7 @@ pub(super) fn for_executor<'a>(
             own.extend(nested.iter().map(clone));
         }
     }
+    own.shift_remove(TARGET_PARAMETER);
     Cow::Owned(own)
 }
 

@@ -81,19 +81,7 @@ impl AsyncExecutor for ChildExecutor {
 /// Returns the parameters of a call. The origins of its documents are added if it has any, and the flag
 /// [`STREAM`](flowrun_wire::STREAM) if the child `streams` and the call has a sink for documents.
 fn child_parameters<'a>(call: &Call<'a>, streams: bool) -> Cow<'a, RequestParameters> {
-    let streams = streams && call.sink().is_some();
-    if call.origins().is_empty() && !streams {
-        return Cow::Borrowed(call.parameters());
-    }
-    let mut parameters = call.parameters().clone();
-    if streams {
-        parameters.insert(flowrun_wire::STREAM.to_owned(), true.into());
-    }
-    if !call.origins().is_empty() {
-        let origins = flowrun_wire::encode_origins(call.origins());
-        parameters.insert(flowrun_wire::ORIGINS.to_owned(), origins);
-    }
-    Cow::Owned(parameters)
+    flowrun_wire::parameters_for_process(call.parameters(), call.origins(), streams && call.sink().is_some())
 }
 
 /// Converts a reply to an answer. Failures get the labels of the documents that were sent.
