@@ -230,6 +230,7 @@ where
     };
     drop(connection);
     // A WebSocket still holds the stream: its connection counts until its session has ended.
-    owner.close().await;
+    // Boxed, so that connections do not hold its buffer before.
+    Box::pin(owner.close()).await;
     ended.map_err(|error| error.to_string())
 }

@@ -177,8 +177,9 @@ impl<T: Transport> Answers<T> {
         }
     }
 
-    /// Waits for `sending`, and continues the requests in flight meanwhile: one whose answer is ready gives its place in the
-    /// flow to others, even if its client does not read.
+    /// Waits for `sending`, and polls the requests in flight meanwhile, so that an answered request releases its slot of the
+    /// flow even if the client does not read. The answers wait in `ready`: with the requests in flight they are at most
+    /// [`SessionOptions::max_in_flight`].
     async fn while_sending<F: Future<Output = bool>>(&mut self, sending: F) -> bool {
         tokio::pin!(sending);
         loop {

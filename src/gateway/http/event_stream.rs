@@ -108,7 +108,7 @@ pub(in crate::gateway) async fn endpoint(
 /// complete.
 fn update(item: &StreamItem, form: DocumentForm) -> io::Result<Bytes> {
     match item {
-        StreamItem::Document(document) => Ok(event(&JsonDocument::new(document, form))),
+        StreamItem::Document(document) => event(&JsonDocument::new(document, form)),
         StreamItem::Failed(_) => Err(io::Error::other("the request failed after its first document")),
     }
 }
@@ -159,9 +159,11 @@ fn field((name, text): (String, String)) -> (String, Value) {
     (name, value.unwrap_or(Value::String(text)))
 }
 
-fn event(document: &JsonDocument<'_>) -> Bytes {
-    let document = serde_json::to_string(document).unwrap_or_default();
-    format!("event: update\r\ndata: {document}\r\n\r\n").into()
+fn event(document: &JsonDocument<'_>) -> io::Result<Bytes> {
+    let mut event = b"event: update\r\ndata: ".to_vec();
+    serde_json::to_writer(&mut event, document)?;
+    event.extend(b"\r\n\r\n");
+    Ok(event.into())
 }
 
 /// Response with the events of a stream. The last event follows only if all of them have been sent.
@@ -214,7 +216,7 @@ mod tests {
     #[test]
     fn events_are_split_at_the_offsets_of_the_client() {
         let document = Document::new("a");
-        let event = event(&JsonDocument::new(&document, DocumentForm::SetKeys));
+        let event = event(&JsonDocument::new(&document, DocumentForm::SetKeys)).unwrap();
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
         // The client skips 14 bytes after `event: `, and parses the rest as JSON.
         assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");

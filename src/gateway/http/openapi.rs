@@ -73,6 +73,12 @@ fn response(description: &str, model: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
 }
 
+/// A response with a JSON body that one of `models` describes.
+fn either_response(description: &str, models: [&str; 2]) -> Value {
+    let schemas = models.map(model_reference);
+    json!({ "description": description, "content": { "application/json": { "schema": { "anyOf": schemas } } } })
+}
+
 /// A document that the flow can process, as an example.
 fn document(info: &FlowInfo) -> Value {
     match info.needed_content {
@@ -147,13 +153,12 @@ fn documents_operation(
     example: &Value,
     parameters: &[ParameterHelp],
 ) -> Value {
-    let either = ["Reply", "ShortReply"].map(model_reference);
     let errors = json!({
         "name": "errors",
         "in": "query",
         "required": false,
         "schema": { "type": "string", "enum": ["http"] },
-        "description": "`http`: a failed request has the status 422 or 500 instead of 200",
+        "description": "`http`: a failed request has the status 422, 500 or 504 instead of 200",
     });
     json!({
         "summary": summary,
@@ -165,15 +170,17 @@ fn documents_operation(
             },
         },
         "responses": responses(gateway, &[
-            ("200", json!({
-                "description": "the reply; `header.status` is set if the request failed",
-                "content": { "application/json": { "schema": { "anyOf": either } } },
-            })),
-            ("422", response(
-                "the body is not a valid request; with `errors=http` also a failed document", "ValidationError",
+            ("200", either_response(
+                "the reply; `header.status` is set if the request failed", ["Reply", "ShortReply"],
             )),
-            ("500", response(
-                "the request failed; for clients of docarray's second schema, and with `errors=http`", "Detail",
+            ("422", either_response(
+                "`ValidationError` for a body that is not a valid request; `Reply` for one that does not fit the flow, and with \
+                 `errors=http` for a failed document",
+                ["ValidationError", "Reply"],
+            )),
+            ("500", either_response(
+                "the request failed: `Detail` for clients of docarray's second schema, `Reply` with `errors=http`",
+                ["Detail", "Reply"],
             )),
         ]),
     })
