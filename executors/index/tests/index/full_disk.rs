@@ -54,7 +54,8 @@ fn writes_continue_when_a_full_disk_has_space_again() {
         let mut executor = open(&base, "VectorIndexer", &with);
         call(&mut executor, "/index", vec![large(0)]);
         let filler = disk.0.join("filler");
-        File::create(&filler).unwrap().write_all(&vec![1; DISK_BYTES / 2]).unwrap();
+        // Enough for the copy that the check makes is free again later.
+        File::create(&filler).unwrap().write_all(&vec![1; DISK_BYTES / 4 * 3]).unwrap();
         let mut write = |number| call_with(&mut executor, "/index", vec![large(number)], json!({}));
         let failed = (1..WRITES_MAX).find_map(|number| Some((number, write(number).err()?.to_string())));
         let (failed, error) = failed.unwrap();
