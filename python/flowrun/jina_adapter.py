@@ -14,7 +14,7 @@ DRY_RUN = "_jina_dry_run_"
 
 
 def _keep_float(number):
-    # As in Jina, every number among the parameters is a float.
+    """Returns a number of the parameters as it is: a float even if it is whole, as in Jina."""
     return number
 
 
@@ -278,7 +278,7 @@ def _writer(array, message):
 
 
 def _encodes_like_docarray(write, array, document):
-    """Returns whether a document with all fields set is encoded as by docarray's own encoder."""
+    """Returns whether a document with most fields set is encoded as by docarray's own encoder."""
     import numpy
 
     try:

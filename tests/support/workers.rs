@@ -93,7 +93,8 @@ impl Distributed {
     }
 }
 
-/// Waits until all workers are connected, for at most 20 s.
+/// Waits until all workers are connected, for at most 20 s. Unlike [`wait_until`](super::client::wait_until), the future is
+/// `Send`.
 async fn wait_until_connected(flow: &Flow) {
     let limit = Instant::now() + Duration::from_secs(20);
     while !flow.degraded_pods().is_empty() {
