@@ -147,6 +147,12 @@ impl Channel {
         Ok(Self { grpc, sender, problem })
     }
 
+    /// The same connection with another limit: replies of more than `bytes_max` bytes are errors.
+    #[must_use]
+    pub fn with_reply_bytes_max(&self, bytes_max: usize) -> Self {
+        Self { grpc: self.grpc.clone().max_decoding_message_size(bytes_max), ..self.clone() }
+    }
+
     /// `true` once the connection accepts no further calls.
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()

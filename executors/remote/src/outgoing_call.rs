@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{Call, Documents, ErrorKind, ExecutorError, RequestParameters};
+use flowrun_sdk::{Call, DecodeBudget, Documents, ErrorKind, ExecutorError, RequestParameters};
 use flowrun_wire::jina::DataRequestProto;
 use flowrun_wire::{Reply, Schema};
 use tonic::Code;
@@ -34,6 +34,8 @@ pub(crate) struct OutgoingCall<'a> {
     trace_parent: Option<MetadataValue<Ascii>>,
     parameters: Cow<'a, RequestParameters>,
     documents: Documents,
+    /// Maximum number of bytes that the decoded reply may occupy.
+    reply_bytes_max: usize,
     /// The message and its schema, encoded at the first attempt.
     message: Option<(Schema, DataRequestProto)>,
 }
@@ -88,6 +90,7 @@ impl<'a> OutgoingCall<'a> {
             trace_parent: call.trace_parent().and_then(|parent| parent.parse().ok()),
             parameters,
             documents: call.documents().clone(),
+            reply_bytes_max: call.budget().bytes_max(),
             message: None,
         })
     }
@@ -155,7 +158,8 @@ impl<'a> OutgoingCall<'a> {
             request
         };
         let reply = peer.send(request).await.map_err(|error| attempt_error(error, &endpoint.address))?;
-        flowrun_wire::decode_reply(reply).map(Some).map_err(|failed| {
+        let budget = DecodeBudget::new(self.reply_bytes_max);
+        flowrun_wire::decode_reply_within(reply, &budget).map(Some).map_err(|failed| {
             let executor = match failed.executor.as_str() {
                 "" => String::new(),
                 name => format!("`{name}` at "),

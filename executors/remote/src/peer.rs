@@ -22,6 +22,9 @@ const INFO: PathAndQuery = PathAndQuery::from_static("/jina.JinaInfoRPC/_status"
 /// Maximum bytes of a reply: the limit of a request inside a flow.
 const REPLY_BYTES_MAX: usize = 256 << 20;
 
+/// Maximum bytes of a list of endpoints, and of names and versions.
+const DISCOVERY_BYTES_MAX: usize = 1 << 20;
+
 /// Limit on querying endpoints and schema. A peer that does not reply is called with the defaults.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,7 +72,8 @@ impl Peer {
     ) -> Result<Self, Unreachable> {
         let keepalive = options.is_worker.then_some(WORKER_KEEPALIVE);
         let channel = Channel::connect(address, options.trust.as_ref(), REPLY_BYTES_MAX, keepalive).await?;
-        let (endpoints, info) = tokio::join!(endpoints(&channel, metadata), info(&channel, metadata));
+        let discovery = channel.with_reply_bytes_max(DISCOVERY_BYTES_MAX);
+        let (endpoints, info) = tokio::join!(endpoints(&discovery, metadata), info(&discovery, metadata));
         let refused = |reason: String| Unreachable { address: address.clone(), reason };
         let schema = match (options.schema, info) {
             (_, Err(reason)) if options.is_worker => return Err(refused(reason)),

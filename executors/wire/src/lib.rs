@@ -34,7 +34,9 @@ pub use received::{
     REQUESTS_MAX, ReceivedContent, ReceivedDocument, ReceivedHeader, ReceivedList, ReceivedRequest,
     received_content,
 };
-pub use reply::{FAILED_DOCUMENTS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply};
+pub use reply::{
+    FAILED_DOCUMENTS, RESULTS, Reply, ReplyFailure, check_reply_status, decode_reply, decode_reply_within,
+};
 pub use request::{STREAM, WORKER, WORKER_INFO, request_message};
 pub use v2::{NodeJson, NumbersJson, bytes_as_text};
 

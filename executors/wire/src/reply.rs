@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use flowrun_sdk::{Documents, ErrorKind, Exception, ExecutorError};
+use flowrun_sdk::{DecodeBudget, Documents, ErrorKind, Exception, ExecutorError};
 use serde_json::{Map, Value};
 
 use super::jina::data_request_proto::data_content_proto::Documents as Content;
 use super::jina::status_proto::{ExceptionProto, StatusCode};
 use super::jina::{DataRequestProto, StatusProto};
-use super::{Schema, decode_documents, decode_object, error_kind_from_name, exception_name};
+use super::{Schema, decode_documents_within, decode_object_within, error_kind_from_name, exception_name};
 
 /// Reply parameter with the results of executors, by the executor's name.
 pub const RESULTS: &str = "__results__";
@@ -55,17 +55,29 @@ pub fn check_reply_status(message: &DataRequestProto) -> Result<(), ReplyFailure
 /// # Errors
 /// The failure of the request, or the reason why `message` is not a valid reply.
 pub fn decode_reply(message: DataRequestProto) -> Result<Reply, ReplyFailure> {
+    decode_reply_within(message, &DecodeBudget::unbounded())
+}
+
+/// Like [`decode_reply`], but takes the memory of the decoded reply from `budget`.
+///
+/// # Errors
+/// Those of [`decode_reply`], and a failure if the reply exceeds the budget.
+pub fn decode_reply_within(
+    message: DataRequestProto,
+    budget: &DecodeBudget<'_>,
+) -> Result<Reply, ReplyFailure> {
     check_reply_status(&message)?;
     let DataRequestProto { parameters, data, .. } = message;
     let documents = match data.and_then(|data| data.documents) {
         Some(Content::Docs(documents)) => {
             let schema = Schema::of_documents(&documents);
-            decode_documents(documents, schema).map_err(|error| malformed(&error))?
+            decode_documents_within(documents, schema, budget).map_err(|error| malformed(&error))?
         }
         Some(Content::DocsBytes(_)) => return Err(malformed(&"pickled documents are not accepted")),
         None => Documents::default(),
     };
-    let mut parameters = decode_object(&parameters.unwrap_or_default()).map_err(|error| malformed(&error))?;
+    let parameters = decode_object_within(&parameters.unwrap_or_default(), budget);
+    let mut parameters = parameters.map_err(|error| malformed(&error))?;
     let failures = object(parameters.remove(FAILED_DOCUMENTS)).into_iter().map(document_failure).collect();
     Ok(Reply { documents, failures, results: object(parameters.remove(RESULTS)) })
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::BufMut as _;
 use flowrun_sdk::{
-    Answer, AsyncExecutor, BuildError, Call, ExecutorError, FailedDocument, Health, Instance,
+    Answer, AsyncExecutor, BuildError, Call, DecodeBudget, ExecutorError, FailedDocument, Health, Instance,
     RequestParameters, async_trait,
 };
 use flowrun_wire::jina::DataRequestProto;
@@ -68,7 +68,8 @@ impl AsyncExecutor for ChildExecutor {
         let reply = reply.await.map_err(|reason| process_error(&reason))?;
         let reply = DataRequestProto::decode(reply)
             .map_err(|error| process_error(&format!("sent an invalid reply: {error}")))?;
-        let reply = flowrun_wire::decode_reply(reply).map_err(|failed| failed.error)?;
+        let budget = DecodeBudget::new(call.budget().bytes_max());
+        let reply = flowrun_wire::decode_reply_within(reply, &budget).map_err(|failed| failed.error)?;
         call.merge_answer(to_answer(reply, call));
         Ok(())
     }
