@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use flowrun_sdk::BuildError;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime::Handle;
 
 use crate::backends::{Backends, no_runtime};
@@ -32,13 +33,23 @@ async fn run(backends: Weak<Backends>) {
         {
             let Some(backends) = backends.upgrade() else { return };
             let endpoints = &backends.endpoints.all;
-            let connecting = endpoints.iter().map(|endpoint| endpoint.connect(&backends.options));
-            let results = futures_util::future::join_all(connecting).await;
-            for (endpoint, _) in endpoints.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
-                endpoint.record_success();
+            let connecting = endpoints
+                .iter()
+                .map(async |endpoint| endpoint.connect(&backends.options).await.is_ok().then_some(endpoint));
+            // One slow endpoint does not delay the others.
+            let mut connecting: FuturesUnordered<_> = connecting.collect();
+            let mut all_reached = true;
+            while let Some(reached) = connecting.next().await {
+                match reached {
+                    Some(endpoint) => {
+                        endpoint.record_success();
+                        backends.update_health();
+                    }
+                    None => all_reached = false,
+                }
             }
             backends.update_health();
-            failures = if results.iter().all(Result::is_ok) { 0 } else { failures.saturating_add(1) };
+            failures = if all_reached { 0 } else { failures.saturating_add(1) };
         }
         tokio::time::sleep(delay(failures)).await;
     }
