@@ -80,6 +80,11 @@ impl ByteCapacity {
 }
 
 impl BytesPermit {
+    /// Another permit of the same capacity, for no bytes yet.
+    pub(super) fn another(&self) -> Self {
+        self.capacity.permit()
+    }
+
     /// Grows the permit to at least `bytes` in all. Never waits. A permit for more than [`SMALL_REQUEST_BYTES_MAX`]
     /// must leave a part of the capacity free, so that clients that send or request much cannot take all of it.
     ///

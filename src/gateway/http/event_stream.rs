@@ -28,7 +28,7 @@ use crate::gateway::response_body::{ReplyKind, charge};
 use crate::gateway::service::Gateway;
 use crate::gateway::streaming::{self, StreamEnd, StreamItem};
 use crate::gateway::wire::decode_budget;
-use crate::gateway::wire::json_document::{DocumentForm, JsonDocument, read_one};
+use crate::gateway::wire::json_document::{DocumentForm, encode_between, read_one};
 use crate::gateway::wire::json_request::{self, ReadError};
 
 /// Media type of server-sent events.
@@ -97,18 +97,19 @@ pub(in crate::gateway) async fn endpoint(
         }
         first => first,
     };
-    let events = events(stream::iter(first).chain(items).map(move |item| update(&item, form)));
+    let encoding = permit.bytes.another();
+    let events = events(stream::iter(first).chain(items).map(move |item| update(&item, form, &encoding)));
     charge(events, &permit.bytes, ReplyKind::Stream)
 }
 
-/// Encodes the event of a document.
+/// Encodes the event of a document. Its memory is charged to `encoding` while it is made, and then to the response.
 ///
 /// # Errors
-/// For a request that has failed: the error ends the connection, so that the client does not take the stream for
-/// complete.
-fn update(item: &StreamItem, form: DocumentForm) -> io::Result<Bytes> {
+/// For a request that has failed, and without capacity: the error ends the connection, so that the client does not take
+/// the stream for complete.
+fn update(item: &StreamItem, form: DocumentForm, encoding: &BytesPermit) -> io::Result<Bytes> {
     match item {
-        StreamItem::Document(document) => event(&JsonDocument::new(document, form)),
+        StreamItem::Document(document) => event(document, form, encoding),
         StreamItem::Failed(_) => Err(io::Error::other("the request failed after its first document")),
     }
 }
@@ -159,10 +160,9 @@ fn field((name, text): (String, String)) -> (String, Value) {
     (name, value.unwrap_or(Value::String(text)))
 }
 
-fn event(document: &JsonDocument<'_>) -> io::Result<Bytes> {
-    let mut event = b"event: update\r\ndata: ".to_vec();
-    serde_json::to_writer(&mut event, document)?;
-    event.extend(b"\r\n\r\n");
+fn event(document: &Document, form: DocumentForm, encoding: &BytesPermit) -> io::Result<Bytes> {
+    let event = encode_between(document, form, (b"event: update\r\ndata: ", b"\r\n\r\n"), encoding)?;
+    encoding.shrink_to(0);
     Ok(event.into())
 }
 
@@ -216,7 +216,8 @@ mod tests {
     #[test]
     fn events_are_split_at_the_offsets_of_the_client() {
         let document = Document::new("a");
-        let event = event(&JsonDocument::new(&document, DocumentForm::SetKeys)).unwrap();
+        let permit = Admission::new(1, 1 << 20).bytes_permit();
+        let event = event(&document, DocumentForm::SetKeys, &permit).unwrap();
         assert_eq!(&event[..], b"event: update\r\ndata: {\"id\":\"a\"}\r\n\r\n");
         // The client skips 14 bytes after `event: `, and parses the rest as JSON.
         assert_eq!(&event["event: ".len()..][..14], b"update\r\ndata: ");

@@ -4,15 +4,18 @@
 //! documents do not have are kept as tags, and [`ExtraFields`] records how to write them again. Documents of docarray's
 //! second schema are read like those that arrive over gRPC: see [`schema2`](super::schema2).
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use flowrun_sdk::{Document, JsonError};
-use flowrun_wire::{DocumentFields, ExtraFields, FieldJson, KIND_NULL, Schema};
+use flowrun_wire::{DocumentFields, ExtraFields, FieldJson, KIND_NULL, RecordedFields, Schema};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::charged_buffer::ChargedBuffer;
 use super::schema2;
+use crate::gateway::bytes_permit::BytesPermit;
 
 /// Keys of documents in docarray's first schema.
 const KEYS: [&str; 19] = [
@@ -187,6 +190,39 @@ struct SerializedDocument<'a> {
     matches: Vec<JsonDocument<'a>>,
     #[serde(flatten)]
     extra: IndexMap<&'a str, FieldJson<'a>>,
+}
+
+/// Bytes of temporary memory that serialising documents one after the other takes, besides the output: copies of tags, and
+/// fields of many numbers, of documents with a record ([`ExtraFields`]).
+pub(super) fn serialisation_bytes(documents: &[Document]) -> usize {
+    let bytes = |document: &Document| {
+        let own = RecordedFields::of(document).map_or(0, |record| {
+            let tags = Document { tags: Arc::clone(&document.tags), ..Document::default() };
+            record.node_bytes() + tags.memory_bytes()
+        });
+        // A document is in memory while its chunks and matches are serialised.
+        own + serialisation_bytes(&document.chunks).max(serialisation_bytes(&document.matches))
+    };
+    documents.iter().map(bytes).max().unwrap_or_default()
+}
+
+/// A document as JSON between two texts. Its memory is charged to `permit`, which holds nothing else.
+///
+/// # Errors
+/// If the gateway has no capacity for it.
+pub(in crate::gateway) fn encode_between(
+    document: &Document,
+    form: DocumentForm,
+    (before, after): (&[u8], &[u8]),
+    permit: &BytesPermit,
+) -> io::Result<Vec<u8>> {
+    let temporary = serialisation_bytes(std::slice::from_ref(document));
+    permit.try_grow_to(temporary).map_err(io::Error::other)?;
+    let mut buffer = ChargedBuffer::new(permit);
+    buffer.write_all(before)?;
+    serde_json::to_writer(&mut buffer, &JsonDocument::new(document, form))?;
+    buffer.write_all(after)?;
+    Ok(buffer.finish())
 }
 
 #[cfg(test)]

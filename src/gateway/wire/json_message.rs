@@ -7,13 +7,13 @@ use std::io;
 use std::time::SystemTime;
 
 use flowrun_sdk::{Document, Documents, RequestParameters};
-use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, RecordedFields, Schema};
+use flowrun_wire::{FAILED_DOCUMENTS, RESULTS, Schema};
 use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::charged_buffer::ChargedBuffer;
-use super::json_document::{DocumentForm, JsonDocument};
+use super::json_document::{DocumentForm, JsonDocument, serialisation_bytes};
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::partial_failure::failed_documents;
 use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection, RouteEntry};
@@ -127,8 +127,7 @@ impl ReplyContext {
         };
         let routes =
             response.routes.iter().map(|route| self::route(route, status.as_ref(), spelling)).collect();
-        // Fields of many numbers are decoded one after the other.
-        if bytes.try_grow_to(bytes.bytes() + node_bytes(documents)).is_err() {
+        if bytes.try_grow_to(bytes.bytes() + serialisation_bytes(documents)).is_err() {
             return Err(Rejection::Unanswered);
         }
         let mut buffer = ChargedBuffer::new(bytes);
@@ -174,15 +173,6 @@ impl ReplyContext {
         let reply = Reply { header, parameters: &self.parameters, routes, data };
         serde_json::to_writer(output, &reply)
     }
-}
-
-/// Bytes of memory that serialising the recorded fields of documents takes, at all levels.
-fn node_bytes(documents: &[Document]) -> usize {
-    let bytes = |document: &Document| {
-        let own = RecordedFields::of(document).map_or(0, |record| record.node_bytes());
-        own.max(node_bytes(&document.chunks)).max(node_bytes(&document.matches))
-    };
-    documents.iter().map(bytes).max().unwrap_or_default()
 }
 
 #[derive(Serialize)]
