@@ -1,6 +1,6 @@
 //! The fingerprint of a flow: equal for the same flow on different machines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flowrun_sdk::{ExecutorDescription, RawParameters, Value};
 use xxhash_rust::xxh3::xxh3_128;
@@ -56,24 +56,47 @@ fn portable_component(component: &ComponentPlan) -> ComponentPlan {
     };
     ComponentPlan {
         executor,
-        with: portable_parameters(&component.with),
+        with: portable_parameters(&component.with, &component.directory),
         workspace: PathBuf::new(),
         directory: PathBuf::new(),
         ..component.clone()
     }
 }
 
-fn portable_parameters(with: &RawParameters) -> RawParameters {
+fn portable_parameters(with: &RawParameters, directory: &Path) -> RawParameters {
     let kept = with.iter().filter(|(name, _)| !LOCAL_PARAMETERS.contains(&name.as_str()));
-    kept.map(|(name, value)| (name.clone(), portable_value(value))).collect()
+    kept.map(|(name, value)| (name.clone(), portable_value(value, directory))).collect()
 }
 
-/// A value with the last component of each path in it: the directories above may differ.
-fn portable_value(value: &Value) -> Value {
+/// A value whose absolute paths are replaced: those below `directory`, that of the flow, by their rest, and others by their
+/// last component. The directories above may differ.
+fn portable_value(value: &Value, directory: &Path) -> Value {
+    let entry = |(name, value): (&String, &Value)| (name.clone(), portable_value(value, directory));
     match value {
-        Value::String(text) => text.rsplit('/').next().unwrap_or_default().into(),
-        Value::Array(items) => items.iter().map(portable_value).collect(),
-        Value::Object(entries) => portable_parameters(entries).into(),
+        Value::String(text) if text.starts_with('/') => match Path::new(text).strip_prefix(directory) {
+            Ok(rest) if directory.is_absolute() => rest.to_string_lossy().into(),
+            _ => text.rsplit('/').next().unwrap_or_default().into(),
+        },
+        Value::Array(items) => items.iter().map(|item| portable_value(item, directory)).collect(),
+        Value::Object(entries) => Value::Object(entries.iter().map(entry).collect()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn absolute_paths_count_without_their_directories_and_other_texts_whole() {
+        let portable = |value: Value| portable_value(&value, Path::new("/srv/flow"));
+        assert_eq!(portable(json!("/srv/flow/models/m.onnx")), json!("models/m.onnx"));
+        assert_eq!(portable(json!(["/opt/models/m.onnx"])), json!(["m.onnx"]));
+        for whole in ["http://a/x", "models/m.onnx", "../m.onnx", "@r,c", "2024/05"] {
+            assert_eq!(portable(json!({ "workspace": whole })), json!({ "workspace": whole }));
+        }
+        assert_eq!(portable_value(&json!("/opt/m.onnx"), Path::new("")), json!("m.onnx"));
     }
 }
