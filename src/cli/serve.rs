@@ -61,7 +61,8 @@ pub(super) fn serve_topology(
     let addresses = listen.addresses(&topology.gateway)?;
     let health_address = listen.health_address(&topology.gateway)?;
     for address in addresses.iter().chain(&health_address) {
-        gateway::check_bind(*address, &tokens, listen.insecure).map_err(EarlyExit::usage)?;
+        gateway::check_bind(*address, &tokens, listen.insecure, worker.is_some())
+            .map_err(EarlyExit::usage)?;
     }
     let tls = listen.tls(&topology.gateway).map_err(EarlyExit::usage)?;
     let collector = Collector::from_spec(&topology.gateway.traces, |name| std::env::var(name).ok());

@@ -196,19 +196,34 @@ pub(super) fn forbidden_message(needed: Role) -> String {
 /// Error for an address at which the flow would be reachable from other machines without a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "anyone who can reach {0} could use the flow; set a token (`--token-file FILE`, FLOWRUN_TOKEN, or `tokens` in the \
-     flow file), listen at 127.0.0.1, or pass `--insecure` to allow it"
+    "anyone who can reach {address} could use the flow; set a token ({token}), listen at 127.0.0.1, or pass `--insecure` \
+     to allow it"
 )]
-pub struct UnsafeBind(pub SocketAddr);
+pub struct UnsafeBind {
+    /// The address.
+    pub address: SocketAddr,
+    /// Where a token is set.
+    pub token: &'static str,
+}
 
-/// Checks that an address is a loopback address, protected by a token, or explicitly allowed.
+/// Checks that an address is a loopback address, protected by a token, or explicitly allowed. `is_worker` selects the
+/// advice of the error: gateways send workers the token of the placement.
 ///
 /// # Errors
 /// [`UnsafeBind`] otherwise.
-pub fn check_bind(address: SocketAddr, tokens: &Tokens, insecure: bool) -> Result<(), UnsafeBind> {
+pub fn check_bind(
+    address: SocketAddr,
+    tokens: &Tokens,
+    insecure: bool,
+    is_worker: bool,
+) -> Result<(), UnsafeBind> {
+    let token = match is_worker {
+        true => "`token: {variable: NAME}` in the placement",
+        false => "`--token-file FILE`, FLOWRUN_TOKEN, or `tokens` in the flow file",
+    };
     match address.ip().is_loopback() || !tokens.is_empty() || insecure {
         true => Ok(()),
-        false => Err(UnsafeBind(address)),
+        false => Err(UnsafeBind { address, token }),
     }
 }
 
@@ -239,10 +254,12 @@ mod tests {
     fn a_public_address_needs_a_token_or_an_explicit_permission() {
         let (loopback, public) = ("127.0.0.1:1".parse().unwrap(), "0.0.0.0:1".parse().unwrap());
         let (none, one) = (Tokens::default(), Tokens::from(Token::new("secret")));
-        assert_eq!(check_bind(loopback, &none, false), Ok(()));
-        assert_eq!(check_bind(public, &none, false), Err(UnsafeBind(public)));
-        assert_eq!(check_bind(public, &one, false), Ok(()));
-        assert_eq!(check_bind(public, &none, true), Ok(()));
+        assert_eq!(check_bind(loopback, &none, false, false), Ok(()));
+        let error = |is_worker| check_bind(public, &none, false, is_worker).unwrap_err().to_string();
+        assert!(error(false).contains("set a token (`--token-file FILE`"));
+        assert!(error(true).contains("set a token (`token: {variable: NAME}` in the placement)"));
+        assert_eq!(check_bind(public, &one, false, false), Ok(()));
+        assert_eq!(check_bind(public, &none, true, false), Ok(()));
     }
 
     #[test]
