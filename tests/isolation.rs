@@ -239,6 +239,20 @@ fn compile_crashing_plugin(directory: &std::path::Path) {
 }
 
 #[tokio::test]
+async fn a_plugin_that_was_replaced_since_the_check_is_not_loaded() {
+    let directory = tempfile::tempdir().unwrap();
+    compile_crashing_plugin(directory.path());
+    let yaml = "jtype: Flow\nexecutors:\n- {name: e, uses: ./libshout.so, isolate: process}\n";
+    let topology = plan(yaml, directory.path(), &Environment::default());
+    let source = std::fs::read_to_string("executors/examples/c/shout.c").unwrap();
+    crate::support::plugin::compile(&source, &directory.path().join("libshout.so"));
+    let mut report = Report::default();
+    assert!(launch(&topology, &crate::support::catalog(), &mut report).await.is_none());
+    let messages: Vec<_> = report.sorted().iter().map(|diagnostic| diagnostic.message.clone()).collect();
+    assert!(messages.iter().any(|message| message.contains("SHA-256")), "{messages:?}");
+}
+
+#[tokio::test]
 async fn a_crashing_plugin_fails_only_the_calls_in_progress() {
     let directory = tempfile::tempdir().unwrap();
     compile_crashing_plugin(directory.path());

@@ -29,8 +29,9 @@ pub(super) fn isolated(
         ("executor", executor_type.name.into()),
         ("with", with.clone().into()),
         ("env", Value::Object(settings.env.values.clone())),
-        ("library", library.as_ref().map(|library| library.path.to_string_lossy().into_owned()).into()),
-        ("sha256", library.and_then(|library| library.sha256).into()),
+        ("library", library.map(|library| library.path.to_string_lossy().into_owned()).into()),
+        // The child loads the file that was checked here, and no other.
+        ("sha256", executor_type.library_sha256.into()),
         ("roots", texts(&settings.libraries.roots)),
     ];
     Some(ComponentType {
@@ -45,15 +46,17 @@ pub(super) fn isolated(
 
 /// Reports that the catalogue has no `IsolatedExecutor`.
 pub(super) fn report_unavailable(span: Span, report: &mut Report) {
-    let message = format!("`isolate: process` is not available: there is no executor `{ISOLATED_EXECUTOR}`");
-    report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message));
+    let message = format!("`isolate: process` is not available: this program has no `{ISOLATED_EXECUTOR}`");
+    let help =
+        "remove `isolate`, or add `flowrun_process::ISOLATED_EXECUTOR` to the catalogue of the program";
+    report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message).help(help));
 }
 
 /// Reports the variables of `env` when the executor has no process of its own.
 pub(super) fn report_unused_env(env: &Parameters, report: &mut Report) {
     for (name, (span, _)) in &env.spans {
-        let message = format!("`env` has no effect on `{name}`: the executor runs in the process of flowrun");
-        let help = "set it in the environment of flowrun, or write `isolate: process` at the pod";
+        let message = format!("`env` does not set `{name}`: the executor runs in the process of flowrun");
+        let help = "set it in the environment of flowrun, or write `isolate: process` on the pod";
         report.push(Diagnostic::at(Code::WithoutEffect, *span, message).help(help));
     }
 }

@@ -22,8 +22,6 @@ pub(super) struct FoundLibrary {
     pub(super) executor_type: ExecutorType,
     /// The library's file.
     pub(super) path: PathBuf,
-    /// SHA-256 that the flow requires; `None` when it requires none.
-    pub(super) sha256: Option<String>,
 }
 
 /// The diagnostic code of a library's fault.
@@ -83,10 +81,7 @@ pub(super) fn find_in_named(
     let is_match = |executor: &ExecutorType| spec.names_library_file() || has_name(executor, class);
     let matching: Vec<_> = types.clone().filter(|(_, _, executor)| is_match(executor)).collect();
     match matching.as_slice() {
-        [(library, path, executor)] => {
-            let sha256 = library.sha256.as_ref().map(|hash| hash.value.clone());
-            Some(FoundLibrary { executor_type: **executor, path: (*path).clone(), sha256 })
-        }
+        [(_, path, executor)] => Some(FoundLibrary { executor_type: **executor, path: (*path).clone() }),
         [] => {
             let names: Vec<&str> = types.map(|(_, _, executor)| executor.name).collect();
             let message = format!("none of the plugins listed here has an executor `{class}`");
@@ -160,7 +155,7 @@ pub(super) fn search(
                     report.push(twice.help("choose one: `metas: {plugins: [FILE]}`"));
                     return Ok(None);
                 }
-                found = Some(FoundLibrary { executor_type: *executor, path, sha256: None });
+                found = Some(FoundLibrary { executor_type: *executor, path });
             }
         }
     }
