@@ -2,17 +2,30 @@
 
 use std::cmp::Reverse;
 
+/// Longer words get no suggestion.
+const WORD_CHARACTERS_MAX: usize = 256;
+
 /// The candidate that `word` most likely misspells, if any is close enough.
 ///
-/// Close enough is a Damerau–Levenshtein distance of at most a third of the longer word's length, clamped to 1..=3.
+/// Close enough is a Damerau–Levenshtein distance of at most a third of the longer word's length, clamped to 1..=3, and
+/// less than that length: a single letter does not misspell another one. Case is ignored, and `-` equals `_`. A candidate
+/// identical to `word` is skipped.
+///
 /// Ties are broken by: a permutation of the same letters, the longest common prefix (first letters are rarely wrong), the
 /// longest candidate, the first candidate.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
+    let length = folded.chars().count();
     let rank = |candidate: &'a str| {
         let known = fold(candidate);
+        let known_length = known.chars().count();
+        let longer = length.max(known_length);
+        let allowed = (longer / 3).clamp(1, 3).min(longer.saturating_sub(1));
+        // Bounds the time: the distance takes the product of both lengths, and is at least their difference.
+        if length.abs_diff(known_length) > allowed || longer > WORD_CHARACTERS_MAX {
+            return None;
+        }
         let distance = strsim::damerau_levenshtein(&folded, &known);
-        let allowed = (folded.chars().count().max(known.chars().count()) / 3).clamp(1, 3);
         (distance <= allowed).then(|| {
             (
                 distance,
@@ -76,6 +89,9 @@ mod tests {
     fn unrelated_words_get_no_suggestion() {
         for word in ["jcloud", "x", "", "timeout_ready"] {
             assert_eq!(suggest(word, KEYS), None, "{word}");
+        }
+        for word in ["b", ""] {
+            assert_eq!(suggest(word, ["a"]), None, "{word}");
         }
     }
 }
