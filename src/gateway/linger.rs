@@ -17,11 +17,17 @@ use crate::limits::CLOSE_TIMEOUT;
 /// Size of the buffer for discarded bytes.
 const DISCARD_BYTES: usize = 16 << 10;
 
+/// Bytes after which a connection lets others have their turn: a client can send thousands of frames in as many bytes that
+/// the HTTP library processes at once.
+const TURN_BYTES: usize = 16 << 10;
+
 /// A stream that is returned to its [`Owner`] when the server drops it.
 pub(super) struct Lent<S> {
     stream: Option<S>,
     meter: Arc<ConnectionMeter>,
     owner: Option<oneshot::Sender<S>>,
+    /// Bytes read since the task of the connection last yielded.
+    read: usize,
 }
 
 /// Receives the stream of a [`Lent`] once the server has dropped it.
@@ -30,7 +36,7 @@ pub(super) struct Owner<S>(oneshot::Receiver<S>);
 /// Lends a stream to a server that consumes it. `meter` counts the bytes that the server reads.
 pub(super) fn lend<S>(stream: S, meter: Arc<ConnectionMeter>) -> (Lent<S>, Owner<S>) {
     let (sender, receiver) = oneshot::channel();
-    (Lent { stream: Some(stream), meter, owner: Some(sender) }, Owner(receiver))
+    (Lent { stream: Some(stream), meter, owner: Some(sender), read: 0 }, Owner(receiver))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
@@ -72,9 +78,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read >= TURN_BYTES {
+            self.read = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         ready!(self.as_mut().stream()?.poll_read(context, buffer))?;
-        Poll::Ready(self.meter.bytes_received(buffer.filled().len() - before))
+        let read = buffer.filled().len() - before;
+        self.read += read;
+        Poll::Ready(self.meter.bytes_received(read))
     }
 }
 

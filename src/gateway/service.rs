@@ -72,6 +72,8 @@ pub struct Gateway {
     /// Sender that every connection and session clones, so that the server notices when the last one ends. Taken when
     /// draining starts.
     pub(super) connections: Mutex<Option<mpsc::Sender<()>>>,
+    /// Held by a dry run. Dry runs follow one another, so that clients cannot fill the flow with them.
+    dry_runs: tokio::sync::Mutex<()>,
 }
 
 impl Gateway {
@@ -98,6 +100,7 @@ impl Gateway {
             request_bytes_max: topology.memory.request_bytes_max,
             connections_max: topology.memory.connections_max,
             connections: Mutex::new(None),
+            dry_runs: tokio::sync::Mutex::default(),
         }
     }
 
@@ -273,6 +276,7 @@ impl Gateway {
 
     /// Sends a request without documents through the flow. Returns the error if it fails.
     pub(super) async fn dry_run(&self) -> Option<Status> {
+        let _turn = self.dry_runs.lock().await;
         let request = GatewayRequest { endpoint: DRY_RUN.to_owned(), ..GatewayRequest::default() };
         let permit = match self.admit(0, None) {
             Ok(permit) => permit,

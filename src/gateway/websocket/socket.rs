@@ -45,6 +45,8 @@ impl Socket {
 
     /// Receives a message, control frames included. Cancel safe.
     pub(super) async fn receive(&mut self) -> Incoming {
+        // A buffer holds thousands of small messages: other connections have their turn meanwhile.
+        tokio::task::consume_budget().await;
         if let Some(pinged) = self.pinged {
             let flushed = tokio::time::timeout_at(pinged + PONG_TIMEOUT, self.socket.flush()).await;
             if !matches!(flushed, Ok(Ok(()))) {
