@@ -22,7 +22,7 @@ impl Server {
         let environment =
             artifact("clients-s3", "tests/clients/requirements-s3.txt", "FLOWRUN_CLIENTS", "clients")?;
         let mut child = Command::new(environment.join("bin/python"))
-            .args(["-B", "tests/clients/s3.py"])
+            .args(["-B", "tests/clients/s3_server.py"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,10 +1,11 @@
-//! Executors that read, crop, scale and describe images and animated clips.
+//! Executors that read, crop, scale and embed images and animated clips.
 //!
 //! [`decode`] turns untrusted bytes into pixels. Segmenters (`ImageReader`, `GifSegmenter`) add the pixels as tensors
 //! of chunks (child documents); crafters scale, crop and mirror the chunks; encoders compute an embedding for each.
 //! Tensors hold floats or bytes and have the shape height × width × 3, or 3 × height × width with `channel_axis: 0`.
 //! Neural networks live in the ONNX crate, for which [`ImagePreprocessor`] prepares input; storage and search live in the
-//! index crate.
+//! index crate. `KerasImageEncoder` and `ImageTorchEncoder` are generic over [`ModelEncoder`], which the program implements
+//! with the ONNX crate; they are therefore not among the [`EXECUTORS`].
 
 mod channel_axis;
 mod clip_frames;
@@ -46,7 +47,7 @@ pub static EXECUTORS: &[ExecutorType] = &[
     IMAGE_DESCRIPTOR_ENCODER,
 ];
 
-/// Description of an executor that reads the picture of every document.
+/// Description of an executor that needs a picture or a clip in every document.
 fn describe_reader(build: &Build) -> ExecutorDescription {
     ExecutorDescription::plain().with_needed_content(ContentKind::Picture, build)
 }

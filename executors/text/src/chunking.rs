@@ -51,7 +51,8 @@ pub(crate) fn create_chunks<'t>(
     for (number, piece) in pieces {
         budget.check()?;
         if chunks.len() == chunks_max {
-            let message = format_args!("the text has more {pieces_name} than the {chunks_max} allowed");
+            let message =
+                format_args!("the text has more than {chunks_max} {pieces_name}; raise `chunks_max`");
             return Err(ExecutorError::input(message));
         }
         let chunk = piece_chunk(document, number, &piece);

@@ -80,7 +80,7 @@ fn a_document_that_cannot_be_segmented_fails_alone() {
         failures,
         [
             ("bare", "the document has no text"),
-            ("many", "the text has more sentences than the 2 allowed"),
+            ("many", "the text has more than 2 sentences; raise `chunks_max`"),
             ("huge", "the text has 16777217 bytes, more than the 16777216 allowed"),
         ]
     );

@@ -66,7 +66,7 @@ impl Gifs {
         let clip = Clip::draw(class, &mut rng);
         let layout = Layout::Whole(gif::DisposalMethod::Keep);
         let style =
-            GifStyle { layout, local_palettes: false, ..GifStyle::draw(clip.static_background, &mut rng) };
+            GifStyle { layout, local_palettes: false, ..GifStyle::random(clip.static_background, &mut rng) };
         let indexed = IndexedClip::new(&clip, &style);
         // Every file ends in a trailer of one byte.
         let end = |frames| gif_writer::write(&indexed, &style, frames).map(|bytes| bytes.len() - 1);

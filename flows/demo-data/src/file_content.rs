@@ -16,7 +16,7 @@ use crate::seeded_rng::{Purpose, SeededRng};
 pub(crate) fn clip(seed: u64, entry: &FileEntry<ClipClass>) -> Result<Vec<u8>, DemoError> {
     let mut rng = SeededRng::new(seed, Purpose::Clip, entry.index);
     let clip = Clip::draw(entry.class, &mut rng);
-    let style = GifStyle::draw(clip.static_background, &mut rng);
+    let style = GifStyle::random(clip.static_background, &mut rng);
     Ok(gif_writer::write(&IndexedClip::new(&clip, &style), &style, usize::MAX)?)
 }
 

@@ -195,7 +195,7 @@ mod tests {
             let mut rng = SeededRng::new(0, Purpose::Clip, index);
             let clip = Clip::draw(rng.pick(CLIP_CLASSES), &mut rng);
             let style =
-                GifStyle { layout: rng.pick(layouts), ..GifStyle::draw(clip.static_background, &mut rng) };
+                GifStyle { layout: rng.pick(layouts), ..GifStyle::random(clip.static_background, &mut rng) };
             let indexed = IndexedClip::new(&clip, &style);
             assert!(indexed.colours.len() <= style.palette_size);
             let bytes = write(&indexed, &style, usize::MAX).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn style(layout: Layout, local_palettes: bool) -> GifStyle {
-        let style = GifStyle::draw(true, &mut SeededRng::new(0, Purpose::Clip, 0));
+        let style = GifStyle::random(true, &mut SeededRng::new(0, Purpose::Clip, 0));
         GifStyle { layout, local_palettes, delay: 12, ..style }
     }
 

@@ -1,4 +1,5 @@
-//! Rows of a parameter table.
+//! Rows of a parameter table: the parameters that [`parameters!`](crate::parameters) declares for an executor, from which
+//! the reference, the check of a flow and the description of a plugin are made.
 
 use std::fmt;
 
@@ -19,7 +20,8 @@ pub struct ParameterField {
     pub documentation: &'static str,
 }
 
-/// Value of a parameter whose key is absent. Displayed as JSON, or as `required`.
+/// Value of a parameter whose key is absent. Displayed as JSON, as `required`, or as the text of
+/// [`DefaultValue::Text`].
 #[derive(Clone, Copy, Debug)]
 pub enum DefaultValue {
     /// There is no default; the key is required.
@@ -31,7 +33,8 @@ pub enum DefaultValue {
         /// Evaluates the expression.
         value: fn() -> Value,
     },
-    /// The default in the description of an executor that is not compiled into the program: JSON, or a text for people.
+    /// Default of an executor in a plugin: JSON, or the Rust source of an expression that is not converted to JSON when the
+    /// plugin is compiled. Empty if unknown.
     Text(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Members of the index cache.
+//! Interface between the index cache and its members, the shards.
 
 use crate::storage::StorageError;
 
@@ -10,7 +10,8 @@ pub(in crate::shard) trait CachedIndex: Send + Sync {
     /// When vectors cannot be read.
     fn load(&self) -> Result<(), StorageError>;
 
-    /// Saves the index and releases its memory; returns whether that succeeded. The index is not used meanwhile.
+    /// Saves the index and releases its memory. The cache calls it only while the index has no pins. Returns false on
+    /// failure: the index then stays in memory.
     fn evict(&self) -> bool;
 
     /// Returns whether the index is only on disk; false when that cannot be determined without blocking.
@@ -20,11 +21,11 @@ pub(in crate::shard) trait CachedIndex: Send + Sync {
     fn index_bytes(&self) -> u64;
 }
 
-/// Purpose of a pin.
+/// Purpose of a pin, which keeps an index in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shard) enum Purpose {
-    /// Search the index or add rows.
+    /// Search the index or add rows: counted against the capacity of the cache.
     Use,
-    /// Build a new index, which takes long.
+    /// Build a new index, which takes long: not counted, and at most one at a time.
     Build,
 }

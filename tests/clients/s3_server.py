@@ -1,6 +1,7 @@
-"""A local S3 server for tests. Prints its address, executes the commands on its standard input, and exits at its end:
+"""A local S3 server (moto) for tests, with the bucket `bucket`, and the credentials `key` and `secret`. Prints its address, then
+one line per command on its standard input (`done`, or the keys), and exits at the end of the input:
 
-    damage KEY    changes a byte of an object
+    damage KEY    flips one bit in the middle of an object
     remove KEY    removes an object
     keys          prints the keys, and the number of unfinished uploads
 """
@@ -33,11 +34,13 @@ def main():
         elif command == "remove":
             client.delete_object(Bucket=BUCKET, Key=key)
             print("done", flush=True)
-        else:
+        elif command == "keys":
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
             pending = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
             print(" ".join(keys), len(pending), flush=True)
+        else:
+            sys.exit(f"unknown command: {command}")
     server.stop()
 
 
