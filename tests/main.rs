@@ -19,6 +19,7 @@ mod clip;
 mod command_line;
 mod conditions;
 mod conservation;
+mod continuing_jobs;
 mod demo;
 mod diagnostics;
 mod distributed;

@@ -15,26 +15,27 @@ fn without_text() -> String {
 #[test]
 fn check_has_the_exit_code_of_run() {
     let flows = [
-        ("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n", 0),
-        ("jtype: Flow\nexecutors: [{name: enc, uses: ImageDescriptorEncodr}]\n", 2),
-        ("jtype: Flow\nexecutors: [{name: a, uses: 'jinaai://me/enc:latest'}]\n", 2),
+        ("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n", 0, 0),
+        ("jtype: Flow\nexecutors: [{name: enc, uses: ImageDescriptorEncodr}]\n", 2, 0),
+        ("jtype: Flow\nexecutors: [{name: a, uses: 'jinaai://me/enc:latest'}]\n", 2, 0),
         (
             "jtype: Flow\ngateway: {uses: MyGateway, py_modules: [gw.py]}\nexecutors: [{name: a, uses: Pass}]\n",
             2,
+            0,
         ),
-        ("jtype: Flow\nexecutors: [{name: a, uses: Pass, needs: nowhere}]\n", 2),
-        ("jtype: Flow\nwith: {input: nowhere, endpoint: /x}\nexecutors: [{name: a, uses: Pass}]\n", 2),
-        ("jtype: Flow\nwith: {input: flow.yml}\nexecutors: [{name: a, uses: Pass}]\n", 2),
+        ("jtype: Flow\nexecutors: [{name: a, uses: Pass, needs: nowhere}]\n", 2, 2),
+        ("jtype: Flow\nwith: {input: nowhere, endpoint: /x}\nexecutors: [{name: a, uses: Pass}]\n", 2, 0),
+        ("jtype: Flow\nwith: {input: flow.yml}\nexecutors: [{name: a, uses: Pass}]\n", 2, 0),
     ];
-    for (flow, code) in flows {
+    for (flow, code, graph_code) in flows {
         let directory = directory(flow);
         let check = flowrun(directory.path(), &["check", "flow.yml"]);
         assert_eq!(check.status.code(), Some(code), "{flow}{}", text(&check.stdout));
         if code != 0 {
             assert_eq!(flowrun(directory.path(), &["run", "flow.yml"]).status.code(), Some(code), "{flow}");
-            let lenient = flowrun(directory.path(), &["graph", "flow.yml"]).status.code();
-            assert!(lenient == Some(0) || flow.contains("nowhere"), "`graph` accepts the flow: {flow}");
         }
+        let lenient = flowrun(directory.path(), &["graph", "flow.yml"]).status.code();
+        assert_eq!(lenient, Some(graph_code), "`graph`: {flow}");
     }
 }
 
@@ -101,7 +102,7 @@ fn every_failed_document_is_in_the_summary_and_printed_once() {
 }
 
 #[test]
-fn files_of_a_format_that_is_not_read_are_one_message_and_can_be_skipped() {
+fn unsupported_files_are_reported_once_and_can_be_excluded() {
     let directory = directory(
         "jtype: Flow\nwith: {endpoint: /x, input: media}\nexecutors: [{name: loader, uses: ImageReader}]\n",
     );
@@ -153,10 +154,15 @@ fn quiet_prints_failures_only() {
     std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"a\", \"text\": \"t\"}\n").unwrap();
     let output = flowrun(directory.path(), &["-q", "flow.yml", "-i", "in.jsonl", "-e", "/x"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    std::fs::write(directory.path().join("in.jsonl"), without_text()).unwrap();
+    let output = flowrun(directory.path(), &["-q", "flow.yml", "-i", "in.jsonl", "-e", "/x"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(!stderr.is_empty() && stderr.lines().all(|line| line.contains("failed")), "{stderr}");
 }
 
 #[test]
-fn files_that_cannot_be_written_are_named_and_are_wrong_usage() {
+fn output_files_that_cannot_be_created_are_named_and_exit_with_2() {
     let directory = directory(PASS);
     std::fs::write(directory.path().join("in.jsonl"), "{\"id\": \"a\"}\n").unwrap();
     for option in ["--summary", "--output"] {
@@ -164,7 +170,7 @@ fn files_that_cannot_be_written_are_named_and_are_wrong_usage() {
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(
             text(&output.stderr),
-            "error: cannot create missing/s.json: No such file or directory (os error 2)\n"
+            "error: cannot create missing/s.json: there is no directory `missing`; create it first\n"
         );
     }
 }

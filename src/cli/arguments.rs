@@ -60,13 +60,13 @@ fn long_version() -> String {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a flow: as a batch job over its input, or as a service if it has no input
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Serve a flow over gRPC, HTTP and WebSocket
     Serve(ServeOptions),
     /// Serve one replica of a pod to the gateways of its flow, in another process or on another machine
     Worker(WorkerOptions),
     /// Send documents to a running service, on this machine or another
-    Client(ClientOptions),
+    Client(Box<ClientOptions>),
     /// Measure the throughput and latency of a service or a flow
     Bench(BenchOptions),
     /// Check a flow file: print its diagnostics, its normal form and its memory bound

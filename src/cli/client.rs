@@ -8,13 +8,14 @@ use clap::Args;
 
 use super::async_runtime::block_on;
 use super::connection_options::{ConnectionOptions, check_endpoint};
+use super::continuation_options::ContinuationOptions;
 use super::exit::{EarlyExit, Exit};
 use super::job_report::{JobReport, progress};
 use super::request_options::{RequestOptions, endpoint_path};
 use super::shutdown::Signals;
 use super::value_parsers::{positive_integer, seconds};
 use crate::client::RequestStream;
-use crate::job::{self, Job, Output};
+use crate::job::{self, Job};
 use crate::limits::{CLIENT_REQUESTS_IN_FLIGHT, REQUEST_SIZE_DEFAULT};
 
 /// Options of `flowrun client`.
@@ -44,6 +45,8 @@ pub(super) struct ClientOptions {
     /// Timeout of one request in seconds.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    continuation: ContinuationOptions,
 }
 
 /// Connects, sends the documents, and prints a summary.
@@ -59,6 +62,7 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
         request_size: options.request_size,
         credits: CLIENT_REQUESTS_IN_FLIGHT,
         timeout: options.timeout,
+        part: options.continuation.part,
     };
     block_on(async {
         let client = options.connection.connect(&options.address, token.as_ref()).await?;
@@ -68,12 +72,13 @@ pub(super) fn client(options: &ClientOptions) -> anyhow::Result<Exit> {
 }
 
 async fn run_job(stream: RequestStream, job: Job, options: &ClientOptions) -> anyhow::Result<Exit> {
-    let output = Output::new(options.output.as_deref()).map_err(EarlyExit::usage)?;
+    let opened = options.continuation.open(&job, options.output.as_deref());
+    let (checkpoint, output) = opened.map_err(EarlyExit::usage)?;
     let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
     let progress = progress(&job, options.output.as_deref());
     let (shutdown, forced_exit) = Signals::take()?.into_shutdown(Duration::ZERO);
     let summary = tokio::select! {
-        summary = job::run(Arc::new(stream), job, output, progress, shutdown.clone().requested()) => summary?,
+        summary = job::run(Arc::new(stream), job, checkpoint, output, progress, shutdown.clone().requested()) => summary?,
         exit = forced_exit => return Ok(exit),
     };
     report.write(&summary)?;

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::continuation_options::ContinuationOptions;
 use super::request_options::{RequestOptions, endpoint_path};
 use super::value_parsers::{positive_integer, seconds};
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
-use crate::job::{self, Include, Job, Located};
+use crate::job::{self, Checkpoint, Include, Job, Located, Output};
 use crate::limits::REQUEST_SIZE_DEFAULT;
 use crate::topology::Topology;
 
@@ -43,17 +44,20 @@ pub(super) struct JobOptions {
     /// Timeout of one request in seconds.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    continuation: ContinuationOptions,
 }
 
 impl JobOptions {
     /// Returns whether any option is given, and so requests a batch job.
     pub(super) fn is_given(&self) -> bool {
         // Without `..`, so that a new option is not forgotten.
-        let Self { input, files, include, endpoint, output, request, request_size, timeout } = self;
+        let Self { input, files, include, endpoint, output, request, request_size, timeout, continuation } =
+            self;
         let RequestOptions { top_k, parameters } = request;
         let has_list = !(input.is_empty() && files.is_empty() && include.is_empty() && parameters.is_empty());
         let has_value = endpoint.is_some() || output.is_some() || top_k.is_some();
-        has_list || has_value || request_size.is_some() || timeout.is_some()
+        has_list || has_value || request_size.is_some() || timeout.is_some() || continuation.is_given()
     }
 
     /// File that results are written to: of the command line, or else of the flow.
@@ -72,6 +76,18 @@ impl JobOptions {
             report.push(Diagnostic::new(Code::OutputIsInput, message).help("name another file with `-o`"));
         }
         job
+    }
+
+    /// Opens the checkpoint, if one is named, and the output where the checkpoint ends.
+    ///
+    /// # Errors
+    /// Names the file that cannot be opened.
+    pub(super) fn open(
+        &self,
+        job: &Job,
+        output: Option<&Path>,
+    ) -> Result<(Option<Checkpoint>, Output), String> {
+        self.continuation.open(job, output)
     }
 
     fn patterns(&self) -> impl Iterator<Item = &PathBuf> {
@@ -97,6 +113,7 @@ impl JobOptions {
             request_size: self.request_size.or(defaults.request_size).unwrap_or(REQUEST_SIZE_DEFAULT).max(1),
             credits: topology.credits,
             timeout: self.timeout,
+            part: self.continuation.part,
         })
     }
 
@@ -172,6 +189,8 @@ mod tests {
             &["--parameter", "a=1"],
             &["--request-size", "8"],
             &["--timeout", "2"],
+            &["--checkpoint", "file"],
+            &["--part", "1/2"],
         ] {
             assert!(is_given(arguments), "{arguments:?}");
         }

@@ -1,14 +1,13 @@
 //! Progress and summary of a batch job on standard error, in the style that the command line selects, and the summary as
 //! a JSON file.
 
-use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::terminal::{is_json, is_quiet, json_line};
-use crate::job::{Input, Job, Progress, ProgressDisplay, Summary};
+use crate::job::{Input, Job, Progress, ProgressDisplay, Summary, create_file};
 
 /// Report of a batch job.
 pub(super) struct JobReport {
@@ -25,10 +24,7 @@ impl JobReport {
         let json: Option<Box<dyn Write + Send>> = match path {
             None => None,
             Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
-            Some(path) => {
-                let cannot = |error| format!("cannot create {}: {error}", path.display());
-                Some(Box::new(File::create(path).map_err(cannot)?))
-            }
+            Some(path) => Some(Box::new(create_file(path)?)),
         };
         Ok(Self { json })
     }
@@ -53,6 +49,7 @@ pub(super) fn progress(job: &Job, output: Option<&Path>) -> Progress {
     };
     // The number of lines in an input is not known.
     let has_lines = job.inputs.is_empty() || job.inputs.iter().any(|input| !matches!(input, Input::File(_)));
+    // Nor is that of the documents in a part, or those that a checkpoint excludes: the total is the largest possible.
     Progress::new((!has_lines).then_some(job.inputs.len() as u64), display)
 }
 

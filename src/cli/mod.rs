@@ -11,6 +11,7 @@ mod child_process;
 mod client;
 mod completions;
 mod connection_options;
+mod continuation_options;
 mod diagnostics;
 mod doctor;
 mod executors;

@@ -20,7 +20,7 @@ use super::serve::{hide_environment, serve_file};
 use super::shutdown::{Signals, exit_of_drained};
 use crate::diagnostic::Severity;
 use crate::gateway::LogStream;
-use crate::job::{self, Job, Output};
+use crate::job::{self, Job};
 use crate::limits::DRAIN_TIMEOUT;
 use crate::runtime::{self, Flow};
 use crate::topology::Topology;
@@ -76,7 +76,7 @@ async fn feed_and_drain(
     signals: Signals,
 ) -> anyhow::Result<Exit> {
     let path = options.job.output(topology);
-    let output = Output::new(path).map_err(EarlyExit::usage)?;
+    let (checkpoint, output) = options.job.open(&job, path).map_err(EarlyExit::usage)?;
     // Created before the job, which may take hours, so that a wrong path is reported first.
     let report = JobReport::create(options.summary.as_deref()).map_err(EarlyExit::usage)?;
     let progress = progress(&job, path);
@@ -90,7 +90,7 @@ async fn feed_and_drain(
         }
     };
     // A task of its own, so that a signal can end the program even if writing results blocks.
-    let feeding = tokio::spawn(job::run(Arc::clone(&flow), job, output, progress, stop));
+    let feeding = tokio::spawn(job::run(Arc::clone(&flow), job, checkpoint, output, progress, stop));
     let feeding_and_draining = async {
         let summary = feeding.await;
         tracing::info!("draining");
@@ -100,8 +100,8 @@ async fn feed_and_drain(
         ended = feeding_and_draining => ended,
         exit = forced_exit => return Ok(exit),
     };
-    let mut summary =
-        summary?.context("cannot write the results; the rest of the input was not processed")?;
+    let mut summary = summary?
+        .context("cannot write the results or the checkpoint; the rest of the input was not processed")?;
     summary.pods = pods;
     let exit = exit_of_drained(&drained, shutdown.signal());
     report.write(&summary)?;

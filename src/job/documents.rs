@@ -6,12 +6,17 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use flowrun_sdk::{Document, guard};
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::checkpoint::DoneDocuments;
 use super::input::{Input, has_extension};
+use super::part::Part;
+use super::place::{FileVersion, Place};
 use crate::limits::LINE_BYTES_MAX;
 
 /// Name of standard input, in labels and ids.
@@ -19,6 +24,39 @@ const STDIN: &str = "-";
 
 /// Result of reading one document.
 pub(super) type ReadResult = Result<Document, ReadError>;
+
+/// A document and its place; `None` if it cannot be recorded in a checkpoint.
+pub(super) type ReadDocument = (Document, Option<Place>);
+
+/// The documents of the input that are read: those of one part that have not succeeded in earlier runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    /// The part; `None` for the whole input.
+    pub(super) part: Option<Part>,
+    /// Documents that succeeded.
+    pub(super) done: Arc<DoneDocuments>,
+}
+
+impl Selection {
+    fn is_in_part(&self, path: &Path, line: Option<u64>) -> bool {
+        self.part.is_none_or(|part| part.contains(path, line))
+    }
+
+    /// The place of a file; `None` if it is not read.
+    fn file(&self, path: &Path) -> Option<Option<Place>> {
+        if !self.is_in_part(path, None) {
+            return None;
+        }
+        // Taken before the content is read: a file that changes meanwhile has another version at the next run.
+        let version = FileVersion::of(path);
+        let absolute = canonical_path(path).into_os_string().into_string().ok();
+        match (absolute, version) {
+            (Some(path), Some(version)) if self.done.contains_file(&path, version) => None,
+            (Some(path), Some(version)) => Some(Some(Place::File { path, version })),
+            _ => Some(None),
+        }
+    }
+}
 
 /// A file or line that is not a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,23 +67,30 @@ pub(super) struct ReadError {
     pub(super) reason: String,
 }
 
-/// Iterates over the documents of all inputs, in the order of the inputs.
+/// Iterates over the selected documents of all inputs, in the order of the inputs.
 ///
 /// With `embed_content`, a file's document contains the bytes of the file.
-pub(super) fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterator<Item = ReadResult> {
-    inputs.into_iter().flat_map(move |input| -> Box<dyn Iterator<Item = ReadResult>> {
+pub(super) fn documents(
+    inputs: Vec<Input>,
+    embed_content: bool,
+    selection: Selection,
+) -> impl Iterator<Item = Result<ReadDocument, ReadError>> {
+    inputs.into_iter().flat_map(move |input| -> Box<dyn Iterator<Item = Result<ReadDocument, ReadError>>> {
+        let lines = |path: PathBuf, reader: Box<dyn BufRead>| {
+            Box::new(LineReader::new(path, reader, selection.clone()))
+        };
         match input {
-            Input::File(path) if embed_content => Box::new(std::iter::once(file_with_content(&path))),
-            Input::File(path) => Box::new(std::iter::once(file_document(&path))),
-            Input::Stdin => {
-                Box::new(LineReader::new(PathBuf::from(STDIN), Box::new(BufReader::new(io::stdin()))))
-            }
+            Input::File(path) => Box::new(selection.file(&path).into_iter().map(move |place| {
+                let read = if embed_content { file_with_content(&path) } else { file_document(&path) };
+                read.map(|document| (document, place))
+            })),
+            Input::Stdin => lines(PathBuf::from(STDIN), Box::new(BufReader::new(io::stdin()))),
             Input::JsonLines(path) => match File::open(&path) {
                 Ok(file) if has_extension(&path, &["gz"]) => {
                     let content = MultiGzDecoder::new(BufReader::new(file));
-                    Box::new(LineReader::new(path, Box::new(BufReader::new(content))))
+                    lines(path, Box::new(BufReader::new(content)))
                 }
-                Ok(file) => Box::new(LineReader::new(path, Box::new(BufReader::new(file)))),
+                Ok(file) => lines(path, Box::new(BufReader::new(file))),
                 Err(error) => Box::new(std::iter::once(Err(read_error(&path, None, &error)))),
             },
         }
@@ -57,11 +102,12 @@ pub(super) fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterato
 /// # Errors
 /// `LABEL: REASON` of the first document that cannot be read.
 pub fn first_documents(inputs: Vec<Input>, max: usize) -> Result<Vec<Document>, String> {
-    let read = documents(inputs, true).take(max);
-    read.map(|read| read.map_err(|error| format!("{}: {}", error.label, error.reason))).collect()
+    let read = documents(inputs, true, Selection::default()).take(max);
+    let described = |error: ReadError| format!("{}: {}", error.label, error.reason);
+    read.map(|read| read.map(|(document, _)| document).map_err(described)).collect()
 }
 
-fn read_error(path: &Path, line: Option<usize>, reason: &dyn std::fmt::Display) -> ReadError {
+fn read_error(path: &Path, line: Option<u64>, reason: &dyn std::fmt::Display) -> ReadError {
     let line = line.map_or_else(String::new, |line| format!(":{line}"));
     ReadError { label: format!("{}{line}", path.display()), reason: reason.to_string() }
 }
@@ -88,16 +134,46 @@ fn canonical_path(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Reads a JSON document from each line; empty lines are skipped.
+/// Reads a JSON document from each selected line; empty lines are skipped.
 struct LineReader {
     path: PathBuf,
+    /// The path in checkpoints; `None` if it is not UTF-8.
+    absolute: Option<Arc<str>>,
     reader: Box<dyn BufRead>,
-    line: usize,
+    line: u64,
+    selection: Selection,
 }
 
 impl LineReader {
-    fn new(path: PathBuf, reader: Box<dyn BufRead>) -> Self {
-        Self { path, reader, line: 0 }
+    fn new(path: PathBuf, reader: Box<dyn BufRead>, selection: Selection) -> Self {
+        let absolute = match path == Path::new(STDIN) {
+            true => Some(STDIN.into()),
+            false => canonical_path(&path).to_str().map(Arc::from),
+        };
+        Self { path, absolute, reader, line: 0, selection }
+    }
+
+    /// The place of the current line; `None` if it is not read.
+    ///
+    /// # Errors
+    /// If the line is the last one that succeeded, with another text.
+    fn place(&self, text: &[u8]) -> Result<Option<Option<Place>>, ReadError> {
+        let Some(path) = &self.absolute else {
+            return Ok(self.selection.is_in_part(&self.path, Some(self.line)).then_some(None));
+        };
+        let hash = xxh3_64(text.trim_ascii_end());
+        if let Some(done) = self.selection.done.lines_of(path) {
+            if done.differs(self.line, hash) {
+                let reason = "the line is not the one that was processed before: the file was changed; delete the checkpoint \
+                              to process all lines";
+                return Err(read_error(&self.path, Some(self.line), &reason));
+            }
+            if done.contains(self.line) {
+                return Ok(None);
+            }
+        }
+        let place = || Some(Place::Line { path: Arc::clone(path), line: self.line, hash });
+        Ok(self.selection.is_in_part(&self.path, Some(self.line)).then(place))
     }
 
     fn parse(&self, text: &[u8]) -> Result<Document, String> {
@@ -130,18 +206,27 @@ impl LineReader {
 }
 
 impl Iterator for LineReader {
-    type Item = ReadResult;
+    type Item = Result<ReadDocument, ReadError>;
 
-    fn next(&mut self) -> Option<ReadResult> {
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             self.line += 1;
             match self.read_line() {
                 Ok(None) => return None,
                 Ok(Some(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Some(text)) => {
-                    let parsed = self.parse(&text);
-                    return Some(parsed.map_err(|reason| read_error(&self.path, Some(self.line), &reason)));
-                }
+                Ok(Some(text)) => match self.place(&text) {
+                    Ok(None) => {}
+                    Ok(Some(place)) => {
+                        let parsed = self.parse(&text).map(|document| (document, place));
+                        return Some(
+                            parsed.map_err(|reason| read_error(&self.path, Some(self.line), &reason)),
+                        );
+                    }
+                    Err(error) => {
+                        self.reader = Box::new(io::empty());
+                        return Some(Err(error));
+                    }
+                },
                 Err(error) => {
                     // The start of the next line is unknown, so the source ends here.
                     self.reader = Box::new(io::empty());
@@ -157,6 +242,12 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    /// All documents of the inputs, without their places.
+    fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterator<Item = ReadResult> {
+        let read = super::documents(inputs, embed_content, Selection::default());
+        read.map(|read| read.map(|(document, _)| document))
+    }
 
     #[test]
     fn each_line_is_a_document_and_errors_name_the_line() {
@@ -212,8 +303,8 @@ mod tests {
     #[test]
     fn ids_of_documents_from_standard_input_name_no_directory() {
         let text: &[u8] = b"{\"text\": \"a\"}\n";
-        let mut reader = LineReader::new(PathBuf::from(STDIN), Box::new(text));
-        assert_eq!(reader.next().unwrap().unwrap().id, "-#1");
+        let mut reader = LineReader::new(PathBuf::from(STDIN), Box::new(text), Selection::default());
+        assert_eq!(reader.next().unwrap().unwrap().0.id, "-#1");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The job's loop: reads batches ahead, sends them, and records the outcomes in the order of the input.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,12 @@ use flowrun_sdk::{Document, Exception, ExecutorError, RequestParameters};
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::mpsc;
 
-use super::documents::{ReadError, documents};
+use super::checkpoint::Checkpoint;
+use super::documents::{ReadError, Selection, documents};
 use super::input::Input;
 use super::output::Output;
+use super::part::Part;
+use super::place::Place;
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
@@ -51,12 +55,16 @@ pub struct Job {
     pub credits: usize,
     /// Timeout of a request. The flow's own timeout applies as well.
     pub timeout: Option<Duration>,
+    /// The part of the input that is processed; `None` for all of it.
+    pub part: Option<Part>,
 }
 
 /// The next documents of the input: one request.
 struct Batch {
     number: usize,
     documents: Vec<Document>,
+    /// Places of the documents.
+    places: Vec<Option<Place>>,
     errors: Vec<ReadError>,
 }
 
@@ -64,17 +72,21 @@ struct Batch {
 struct BatchOutcome {
     /// Labels of the documents that were sent.
     labels: Vec<String>,
+    /// Their ids and places.
+    places: Vec<(String, Option<Place>)>,
     errors: Vec<ReadError>,
     result: Result<Response, RequestError>,
 }
 
-/// Runs the job until the input ends or `stop` completes; then requests in flight finish and no more are sent.
+/// Runs the job until the input ends or `stop` completes; then requests in flight finish and no more are sent. Documents in
+/// `checkpoint` are skipped, and those that succeed are recorded there.
 ///
 /// # Errors
-/// Fails if the output cannot be written.
+/// Fails if the output or the checkpoint cannot be written.
 pub async fn run<T: RequestTarget>(
     target: Arc<T>,
     job: Job,
+    mut checkpoint: Option<Checkpoint>,
     mut output: Output,
     progress: Progress,
     stop: impl Future<Output = ()>,
@@ -82,9 +94,11 @@ pub async fn run<T: RequestTarget>(
     let started = Instant::now();
     let mut summary = Summary::default();
     summary.skipped = job.skipped;
-    let batches = read_ahead(&job).take_until(stop);
+    summary.done_before = checkpoint.as_ref().map_or(0, Checkpoint::done_count);
+    let done = checkpoint.as_ref().map(|checkpoint| Arc::clone(checkpoint.done())).unwrap_or_default();
+    let batches = read_ahead(&job, Selection { part: job.part, done }).take_until(stop);
     let outcomes = batches.map(|batch| send(&*target, &job, batch)).buffered(job.credits);
-    record(outcomes, &mut output, &progress, &mut summary).await?;
+    record(outcomes, &mut checkpoint, &mut output, &progress, &mut summary).await?;
     output.finish()?;
     progress.finish();
     summary.elapsed = started.elapsed();
@@ -99,15 +113,16 @@ fn reason(error: &ExecutorError) -> String {
     }
 }
 
-/// Writes the results of each batch and counts its documents.
+/// Writes the results of each batch, records the documents that succeeded, and counts all.
 async fn record(
     outcomes: impl Stream<Item = BatchOutcome>,
+    checkpoint: &mut Option<Checkpoint>,
     output: &mut Output,
     progress: &Progress,
     summary: &mut Summary,
 ) -> std::io::Result<()> {
     let mut outcomes = std::pin::pin!(outcomes);
-    while let Some(BatchOutcome { labels, errors, result }) = outcomes.next().await {
+    while let Some(BatchOutcome { labels, places, errors, result }) = outcomes.next().await {
         let documents = labels.len() + errors.len();
         for ReadError { label, reason } in errors {
             summary.add_failure(&label, &reason, None);
@@ -121,6 +136,9 @@ async fn record(
                 // Counted by the documents sent, because executors may drop documents and create new ones.
                 summary.succeeded += labels.len().saturating_sub(response.failures.len());
                 output.write(&response)?;
+                if let Some(checkpoint) = checkpoint {
+                    checkpoint.record(&succeeded(places, &response), output.bytes())?;
+                }
             }
             Err(RequestError { pod, error }) => {
                 let reason = reason(&error);
@@ -137,12 +155,22 @@ async fn record(
     Ok(())
 }
 
+/// Places of the documents of a request that did not fail.
+fn succeeded(places: Vec<(String, Option<Place>)>, response: &Response) -> Vec<Place> {
+    let failed: HashSet<&str> = response.failures.iter().map(|failure| failure.failure.id.as_str()).collect();
+    places
+        .into_iter()
+        .filter(|(id, _)| !failed.contains(id.as_str()))
+        .filter_map(|(_, place)| place)
+        .collect()
+}
+
 /// Reads the input on a thread that may block, [`BATCHES_AHEAD`] batches ahead.
-fn read_ahead(job: &Job) -> impl Stream<Item = Batch> + use<> {
+fn read_ahead(job: &Job, selection: Selection) -> impl Stream<Item = Batch> + use<> {
     let Job { inputs, embed_content, request_size, .. } = job.clone();
     let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
-        for batch in batches(inputs, embed_content, request_size) {
+        for batch in batches(inputs, embed_content, request_size, selection) {
             if sender.blocking_send(batch).is_err() {
                 // The job has ended.
                 break;
@@ -153,18 +181,26 @@ fn read_ahead(job: &Job) -> impl Stream<Item = Batch> + use<> {
 }
 
 /// Groups the documents into batches of `request_size`.
-fn batches(inputs: Vec<Input>, embed_content: bool, request_size: usize) -> impl Iterator<Item = Batch> {
+fn batches(
+    inputs: Vec<Input>,
+    embed_content: bool,
+    request_size: usize,
+    selection: Selection,
+) -> impl Iterator<Item = Batch> {
     let mut send_empty = inputs.is_empty();
-    let mut documents = documents(inputs, embed_content).peekable();
+    let mut documents = documents(inputs, embed_content, selection).peekable();
     let mut number = 0;
     std::iter::from_fn(move || {
         if !std::mem::take(&mut send_empty) {
             documents.peek()?;
         }
-        let mut batch = Batch { number, documents: Vec::new(), errors: Vec::new() };
+        let mut batch = Batch { number, documents: Vec::new(), places: Vec::new(), errors: Vec::new() };
         for read in documents.by_ref().take(request_size) {
             match read {
-                Ok(document) => batch.documents.push(document),
+                Ok((document, place)) => {
+                    batch.documents.push(document);
+                    batch.places.push(place);
+                }
                 Err(error) => batch.errors.push(error),
             }
         }
@@ -175,10 +211,11 @@ fn batches(inputs: Vec<Input>, embed_content: bool, request_size: usize) -> impl
 
 /// Sends a batch as one request, unless none of its documents could be read.
 async fn send<T: RequestTarget>(target: &T, job: &Job, batch: Batch) -> BatchOutcome {
-    let Batch { number, documents, errors } = batch;
+    let Batch { number, documents, places, errors } = batch;
     let labels: Vec<String> = documents.iter().map(|document| document.label().to_owned()).collect();
+    let places = documents.iter().map(|document| document.id.clone()).zip(places).collect();
     if documents.is_empty() && !errors.is_empty() {
-        return BatchOutcome { labels, errors, result: Ok(Response::default()) };
+        return BatchOutcome { labels, places, errors, result: Ok(Response::default()) };
     }
     let request = Request {
         id: format!("request-{number}"),
@@ -188,5 +225,5 @@ async fn send<T: RequestTarget>(target: &T, job: &Job, batch: Batch) -> BatchOut
         deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         ..Request::default()
     };
-    BatchOutcome { labels, errors, result: target.execute(request).await }
+    BatchOutcome { labels, places, errors, result: target.execute(request).await }
 }

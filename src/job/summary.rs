@@ -45,6 +45,8 @@ pub struct Summary {
     pub failed: usize,
     /// Number of files that were found and not read: see [`Located::skipped`](super::Located::skipped).
     pub skipped: usize,
+    /// Number of documents that succeeded in earlier runs, by the checkpoint.
+    pub done_before: u64,
     /// The first [`JOB_FAILURES_MAX`] failures, in the order of the input.
     failures: Vec<Failure>,
     /// Wall time of the job.
@@ -99,8 +101,12 @@ impl Summary {
             0 => String::new(),
             count => format!(", {} skipped", counted(count as u64, "file")),
         };
+        let before = match self.done_before {
+            0 => String::new(),
+            count => format!(", {} done before", counted(count, "document")),
+        };
         format!(
-            "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed{skipped}",
+            "{} in {:.2} s, {:.0} documents/s: {} succeeded, {} failed{skipped}{before}",
             counted(self.documents() as u64, "document"),
             self.elapsed.as_secs_f64(),
             self.rate(),
@@ -131,6 +137,7 @@ impl Summary {
             "succeeded": self.succeeded,
             "failed": self.failed,
             "skipped": self.skipped,
+            "done_before": self.done_before,
             "failures": self.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.elapsed.as_secs_f64(),
             "documents_per_second": self.rate(),

@@ -276,10 +276,11 @@ fn job(
         request_size: 1,
         credits: 8,
         timeout: None,
+        part: None,
     };
     let flow = Arc::clone(flow);
     async move {
         let output = Output::new(None).unwrap();
-        run(flow, job, output, Progress::new(None, ProgressDisplay::Log), stop).await.unwrap()
+        run(flow, job, None, output, Progress::new(None, ProgressDisplay::Log), stop).await.unwrap()
     }
 }
