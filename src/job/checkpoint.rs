@@ -5,7 +5,6 @@
 //! therefore processes documents again rather than never, and no result is written twice: the results after the last line
 //! of the checkpoint are cut off. Documents that fail are not recorded, so that they are tried again.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,8 +14,9 @@ use flowrun_sdk::RequestParameters;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::done_documents::{DoneDocuments, Entry, LineRange};
 use super::part::Part;
-use super::place::{FileVersion, Place};
+use super::position::Position;
 
 /// Version of the format.
 const FORMAT: u32 = 1;
@@ -30,105 +30,6 @@ struct JobIdentity {
     parameters: u64,
     part: Option<String>,
     output: Option<PathBuf>,
-}
-
-/// The documents of one request that succeeded: a further line.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Entry {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    files: Vec<(String, FileVersion)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    lines: Vec<LineRange>,
-    /// Bytes of the results so far.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    output_bytes: Option<u64>,
-}
-
-/// Consecutive lines of a file.
-#[derive(Debug, Serialize, Deserialize)]
-struct LineRange {
-    path: Arc<str>,
-    first: u64,
-    last: u64,
-    /// Hash of the text of the last line.
-    hash: u64,
-}
-
-/// Documents that succeeded in earlier runs of a job.
-#[derive(Debug, Default)]
-pub(super) struct DoneDocuments {
-    files: HashMap<String, FileVersion>,
-    lines: HashMap<Arc<str>, DoneLines>,
-}
-
-/// Lines of a file that succeeded.
-#[derive(Debug, Default)]
-pub(super) struct DoneLines {
-    /// First and last lines of ranges, sorted and disjoint.
-    ranges: Vec<(u64, u64)>,
-    /// Number of the last line, and the hash of its text.
-    last: (u64, u64),
-}
-
-impl DoneLines {
-    /// True if the line is among them.
-    pub(super) fn contains(&self, line: u64) -> bool {
-        let after = self.ranges.partition_point(|(first, _)| *first <= line);
-        after.checked_sub(1).and_then(|index| self.ranges.get(index)).is_some_and(|(_, last)| line <= *last)
-    }
-
-    /// True if `line` is the last one of them, and its text has another hash: the file was changed.
-    pub(super) fn differs(&self, line: u64, hash: u64) -> bool {
-        self.last.0 == line && self.last.1 != hash
-    }
-
-    fn count(&self) -> u64 {
-        self.ranges.iter().map(|(first, last)| last - first + 1).sum()
-    }
-
-    fn add(&mut self, range: &LineRange) {
-        self.ranges.push((range.first, range.last));
-        if range.last >= self.last.0 {
-            self.last = (range.last, range.hash);
-        }
-    }
-
-    /// Sorts the ranges, and joins those that touch.
-    fn join(&mut self) {
-        self.ranges.sort_unstable();
-        let mut joined: Vec<(u64, u64)> = Vec::new();
-        for (first, last) in self.ranges.drain(..) {
-            match joined.last_mut() {
-                Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
-                _ => joined.push((first, last)),
-            }
-        }
-        self.ranges = joined;
-    }
-}
-
-impl DoneDocuments {
-    /// True if the file, in this version, succeeded.
-    pub(super) fn contains_file(&self, path: &str, version: FileVersion) -> bool {
-        self.files.get(path) == Some(&version)
-    }
-
-    /// The lines of a file that succeeded, if there are any.
-    pub(super) fn lines_of(&self, path: &str) -> Option<&DoneLines> {
-        self.lines.get(path)
-    }
-
-    /// Number of documents.
-    fn count(&self) -> u64 {
-        self.files.len() as u64 + self.lines.values().map(DoneLines::count).sum::<u64>()
-    }
-
-    fn add(&mut self, entry: Entry) {
-        self.files.extend(entry.files);
-        for range in entry.lines {
-            self.lines.entry(Arc::clone(&range.path)).or_default().add(&range);
-        }
-    }
 }
 
 /// An open checkpoint. It is locked, so that a second process cannot run the same job.
@@ -221,15 +122,15 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(super) fn record(&mut self, places: &[Place], output_bytes: Option<u64>) -> io::Result<()> {
-        if places.is_empty() {
+    pub(super) fn record(&mut self, positions: &[Position], output_bytes: Option<u64>) -> io::Result<()> {
+        if positions.is_empty() {
             return Ok(());
         }
         let mut entry = Entry { output_bytes, ..Entry::default() };
-        for place in places {
-            match place {
-                Place::File { path, version } => entry.files.push((path.clone(), *version)),
-                Place::Line { path, line, hash } => match entry.lines.last_mut() {
+        for position in positions {
+            match position {
+                Position::File { path, version } => entry.files.push((path.clone(), *version)),
+                Position::Line { path, line, hash } => match entry.lines.last_mut() {
                     Some(range) if range.path == *path && range.last + 1 == *line => {
                         (range.last, range.hash) = (*line, *hash);
                     }
@@ -270,7 +171,7 @@ fn read(file: &File) -> io::Result<Contents> {
             Some(_) => {
                 let entry: Entry = serde_json::from_slice(&line).map_err(|error| {
                     io::Error::other(format!(
-                        "it is damaged after {bytes} bytes ({error}); delete it to start anew"
+                        "it is damaged after {bytes} bytes ({error}); delete it to process everything again"
                     ))
                 })?;
                 output_bytes = entry.output_bytes.or(output_bytes);
@@ -283,7 +184,7 @@ fn read(file: &File) -> io::Result<Contents> {
     if job.is_none() && !line.is_empty() {
         return Err(io::Error::other("it is not a checkpoint; name another file"));
     }
-    done.lines.values_mut().for_each(DoneLines::join);
+    done.join();
     Ok((job, done, output_bytes, bytes))
 }
 
@@ -312,13 +213,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::job::position::FileVersion;
 
     fn open(path: &Path) -> Result<Checkpoint, String> {
         Checkpoint::open(path, "/index", &RequestParameters::new(), None, None)
     }
 
-    fn line(line: u64) -> Place {
-        Place::Line { path: "a.jsonl".into(), line, hash: line * 7 }
+    fn line(line: u64) -> Position {
+        Position::Line { path: "a.jsonl".into(), line, hash: line * 7 }
     }
 
     proptest! {
@@ -329,8 +231,8 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("c");
             for request in &requests {
-                let places: Vec<Place> = request.iter().map(|number| line(*number)).collect();
-                open(&path).unwrap().record(&places, None).unwrap();
+                let positions: Vec<Position> = request.iter().map(|number| line(*number)).collect();
+                open(&path).unwrap().record(&positions, None).unwrap();
             }
             let recorded: std::collections::BTreeSet<u64> = requests.into_iter().flatten().collect();
             let checkpoint = open(&path).unwrap();
@@ -397,7 +299,7 @@ mod tests {
         std::fs::write(&file, "1").unwrap();
         let name = file.to_str().unwrap().to_owned();
         let version = FileVersion::of(&file).unwrap();
-        open(&path).unwrap().record(&[Place::File { path: name.clone(), version }], None).unwrap();
+        open(&path).unwrap().record(&[Position::File { path: name.clone(), version }], None).unwrap();
         std::fs::write(&file, "22").unwrap();
         let checkpoint = open(&path).unwrap();
         assert!(checkpoint.done().contains_file(&name, version));

@@ -13,10 +13,10 @@ use flowrun_sdk::{Document, guard};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkpoint::DoneDocuments;
+use super::done_documents::DoneDocuments;
 use super::input::{Input, has_extension};
 use super::part::Part;
-use super::place::{FileVersion, Place};
+use super::position::{FileVersion, Position};
 use crate::limits::LINE_BYTES_MAX;
 
 /// Name of standard input, in labels and ids.
@@ -25,8 +25,8 @@ const STDIN: &str = "-";
 /// Result of reading one document.
 pub(super) type ReadResult = Result<Document, ReadError>;
 
-/// A document and its place; `None` if it cannot be recorded in a checkpoint.
-pub(super) type ReadDocument = (Document, Option<Place>);
+/// A document and its position; `None` if it cannot be recorded in a checkpoint.
+pub(super) type ReadDocument = (Document, Option<Position>);
 
 /// The documents of the input that are read: those of one part that have not succeeded in earlier runs.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +42,8 @@ impl Selection {
         self.part.is_none_or(|part| part.contains(path, line))
     }
 
-    /// The place of a file; `None` if it is not read.
-    fn file(&self, path: &Path) -> Option<Option<Place>> {
+    /// The position of a file; `None` if it is not read.
+    fn file(&self, path: &Path) -> Option<Option<Position>> {
         if !self.is_in_part(path, None) {
             return None;
         }
@@ -52,7 +52,7 @@ impl Selection {
         let absolute = canonical_path(path).into_os_string().into_string().ok();
         match (absolute, version) {
             (Some(path), Some(version)) if self.done.contains_file(&path, version) => None,
-            (Some(path), Some(version)) => Some(Some(Place::File { path, version })),
+            (Some(path), Some(version)) => Some(Some(Position::File { path, version })),
             _ => Some(None),
         }
     }
@@ -80,9 +80,9 @@ pub(super) fn documents(
             Box::new(LineReader::new(path, reader, selection.clone()))
         };
         match input {
-            Input::File(path) => Box::new(selection.file(&path).into_iter().map(move |place| {
+            Input::File(path) => Box::new(selection.file(&path).into_iter().map(move |position| {
                 let read = if embed_content { file_with_content(&path) } else { file_document(&path) };
-                read.map(|document| (document, place))
+                read.map(|document| (document, position))
             })),
             Input::Stdin => lines(PathBuf::from(STDIN), Box::new(BufReader::new(io::stdin()))),
             Input::JsonLines(path) => match File::open(&path) {
@@ -153,11 +153,11 @@ impl LineReader {
         Self { path, absolute, reader, line: 0, selection }
     }
 
-    /// The place of the current line; `None` if it is not read.
+    /// The position of the current line; `None` if it is not read.
     ///
     /// # Errors
     /// If the line is the last one that succeeded, with another text.
-    fn place(&self, text: &[u8]) -> Result<Option<Option<Place>>, ReadError> {
+    fn position(&self, text: &[u8]) -> Result<Option<Option<Position>>, ReadError> {
         let Some(path) = &self.absolute else {
             return Ok(self.selection.is_in_part(&self.path, Some(self.line)).then_some(None));
         };
@@ -172,8 +172,8 @@ impl LineReader {
                 return Ok(None);
             }
         }
-        let place = || Some(Place::Line { path: Arc::clone(path), line: self.line, hash });
-        Ok(self.selection.is_in_part(&self.path, Some(self.line)).then(place))
+        let position = || Some(Position::Line { path: Arc::clone(path), line: self.line, hash });
+        Ok(self.selection.is_in_part(&self.path, Some(self.line)).then(position))
     }
 
     fn parse(&self, text: &[u8]) -> Result<Document, String> {
@@ -214,10 +214,10 @@ impl Iterator for LineReader {
             match self.read_line() {
                 Ok(None) => return None,
                 Ok(Some(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Some(text)) => match self.place(&text) {
+                Ok(Some(text)) => match self.position(&text) {
                     Ok(None) => {}
-                    Ok(Some(place)) => {
-                        let parsed = self.parse(&text).map(|document| (document, place));
+                    Ok(Some(position)) => {
+                        let parsed = self.parse(&text).map(|document| (document, position));
                         return Some(
                             parsed.map_err(|reason| read_error(&self.path, Some(self.line), &reason)),
                         );
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// All documents of the inputs, without their places.
+    /// All documents of the inputs, without their positions.
     fn documents(inputs: Vec<Input>, embed_content: bool) -> impl Iterator<Item = ReadResult> {
         let read = super::documents(inputs, embed_content, Selection::default());
         read.map(|read| read.map(|(document, _)| document))

@@ -7,12 +7,13 @@
 mod checkpoint;
 mod count;
 mod documents;
+mod done_documents;
 mod glob;
 mod include;
 mod input;
 mod output;
 mod part;
-mod place;
+mod position;
 mod progress;
 mod result_table;
 mod run;

@@ -47,7 +47,7 @@ fn open_after(path: &Path, kept: u64) -> Result<File, String> {
     let cut = file.metadata().and_then(|metadata| {
         if metadata.len() < kept {
             return Err(io::Error::other(format!(
-                "it has {} bytes, less than the {kept} that the checkpoint belongs to; delete the checkpoint to start anew",
+                "it has {} bytes, less than the {kept} that the checkpoint belongs to; delete the checkpoint to process everything again",
                 metadata.len()
             )));
         }
@@ -88,7 +88,7 @@ impl Output {
         })
     }
 
-    /// Bytes of the results in the file, all of which are written; `None` without a file.
+    /// Bytes of the results in the file; `None` without a file.
     pub(super) fn bytes(&self) -> Option<u64> {
         self.bytes
     }

@@ -1,4 +1,4 @@
-//! `--part I/N`: one of several parts of an input, so that several processes share a job.
+//! `--part I/N`: a part of the input of a job, so that several processes share the job.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const PARTS_MAX: u64 = 1_000_000;
 
 /// Part `number` of `count` parts of an input. Every document of the input belongs to exactly one of them: that of the
-/// hash of its place, which is the path as it is written in the command or the flow, and the line.
+/// hash of its position, which is the path as it is written in the command or the flow, and the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// From 1 to `count`.

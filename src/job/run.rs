@@ -13,7 +13,7 @@ use super::documents::{ReadError, Selection, documents};
 use super::input::Input;
 use super::output::Output;
 use super::part::Part;
-use super::place::Place;
+use super::position::Position;
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::runtime::{Flow, Outcome, Request, RequestError, Response};
@@ -64,7 +64,7 @@ struct Batch {
     number: usize,
     documents: Vec<Document>,
     /// Places of the documents.
-    places: Vec<Option<Place>>,
+    positions: Vec<Option<Position>>,
     errors: Vec<ReadError>,
 }
 
@@ -72,8 +72,8 @@ struct Batch {
 struct BatchOutcome {
     /// Labels of the documents that were sent.
     labels: Vec<String>,
-    /// Their ids and places.
-    places: Vec<(String, Option<Place>)>,
+    /// Their ids and positions.
+    positions: Vec<(String, Option<Position>)>,
     errors: Vec<ReadError>,
     result: Result<Response, RequestError>,
 }
@@ -122,7 +122,7 @@ async fn record(
     summary: &mut Summary,
 ) -> std::io::Result<()> {
     let mut outcomes = std::pin::pin!(outcomes);
-    while let Some(BatchOutcome { labels, places, errors, result }) = outcomes.next().await {
+    while let Some(BatchOutcome { labels, positions, errors, result }) = outcomes.next().await {
         let documents = labels.len() + errors.len();
         for ReadError { label, reason } in errors {
             summary.add_failure(&label, &reason, None);
@@ -137,7 +137,7 @@ async fn record(
                 summary.succeeded += labels.len().saturating_sub(response.failures.len());
                 output.write(&response)?;
                 if let Some(checkpoint) = checkpoint {
-                    checkpoint.record(&succeeded(places, &response), output.bytes())?;
+                    checkpoint.record(&succeeded(positions, &response), output.bytes())?;
                 }
             }
             Err(RequestError { pod, error }) => {
@@ -156,12 +156,12 @@ async fn record(
 }
 
 /// Places of the documents of a request that did not fail.
-fn succeeded(places: Vec<(String, Option<Place>)>, response: &Response) -> Vec<Place> {
+fn succeeded(positions: Vec<(String, Option<Position>)>, response: &Response) -> Vec<Position> {
     let failed: HashSet<&str> = response.failures.iter().map(|failure| failure.failure.id.as_str()).collect();
-    places
+    positions
         .into_iter()
         .filter(|(id, _)| !failed.contains(id.as_str()))
-        .filter_map(|(_, place)| place)
+        .filter_map(|(_, position)| position)
         .collect()
 }
 
@@ -194,12 +194,12 @@ fn batches(
         if !std::mem::take(&mut send_empty) {
             documents.peek()?;
         }
-        let mut batch = Batch { number, documents: Vec::new(), places: Vec::new(), errors: Vec::new() };
+        let mut batch = Batch { number, documents: Vec::new(), positions: Vec::new(), errors: Vec::new() };
         for read in documents.by_ref().take(request_size) {
             match read {
-                Ok((document, place)) => {
+                Ok((document, position)) => {
                     batch.documents.push(document);
-                    batch.places.push(place);
+                    batch.positions.push(position);
                 }
                 Err(error) => batch.errors.push(error),
             }
@@ -211,11 +211,11 @@ fn batches(
 
 /// Sends a batch as one request, unless none of its documents could be read.
 async fn send<T: RequestTarget>(target: &T, job: &Job, batch: Batch) -> BatchOutcome {
-    let Batch { number, documents, places, errors } = batch;
+    let Batch { number, documents, positions, errors } = batch;
     let labels: Vec<String> = documents.iter().map(|document| document.label().to_owned()).collect();
-    let places = documents.iter().map(|document| document.id.clone()).zip(places).collect();
+    let positions = documents.iter().map(|document| document.id.clone()).zip(positions).collect();
     if documents.is_empty() && !errors.is_empty() {
-        return BatchOutcome { labels, places, errors, result: Ok(Response::default()) };
+        return BatchOutcome { labels, positions, errors, result: Ok(Response::default()) };
     }
     let request = Request {
         id: format!("request-{number}"),
@@ -225,5 +225,5 @@ async fn send<T: RequestTarget>(target: &T, job: &Job, batch: Batch) -> BatchOut
         deadline: job.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         ..Request::default()
     };
-    BatchOutcome { labels, places, errors, result: target.execute(request).await }
+    BatchOutcome { labels, positions, errors, result: target.execute(request).await }
 }

@@ -47,8 +47,7 @@ pub(super) fn isolated(
 /// Reports that the catalogue has no `IsolatedExecutor`.
 pub(super) fn report_unavailable(span: Span, report: &mut Report) {
     let message = format!("`isolate: process` is not available: this program has no `{ISOLATED_EXECUTOR}`");
-    let help =
-        "remove `isolate`, or add `flowrun_process::ISOLATED_EXECUTOR` to the catalogue of the program";
+    let help = "remove `isolate`, or use a program that has it";
     report.push(Diagnostic::at(Code::UnresolvedExecutor, span, message).help(help));
 }
 

@@ -24,9 +24,9 @@ impl FileVersion {
     }
 }
 
-/// Place of a document in the input.
+/// Position of a document in the input.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// A whole file.
     File {
         /// Absolute path.
