@@ -157,7 +157,7 @@ impl LineReader {
     ///
     /// # Errors
     /// If the line is the last one that succeeded, with another text.
-    fn position(&self, text: &[u8]) -> Result<Option<Option<Position>>, ReadError> {
+    fn selected(&self, text: &[u8]) -> Result<Option<Option<Position>>, ReadError> {
         let Some(path) = &self.absolute else {
             return Ok(self.selection.is_in_part(&self.path, Some(self.line)).then_some(None));
         };
@@ -214,7 +214,7 @@ impl Iterator for LineReader {
             match self.read_line() {
                 Ok(None) => return None,
                 Ok(Some(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Some(text)) => match self.position(&text) {
+                Ok(Some(text)) => match self.selected(&text) {
                     Ok(None) => {}
                     Ok(Some(position)) => {
                         let parsed = self.parse(&text).map(|document| (document, position));
