@@ -61,6 +61,22 @@ impl GatewayResponse {
         let failure = self.result.as_ref().err().filter(|failure| failure.kind == ErrorKind::Expired)?;
         Some(&failure.status.message)
     }
+
+    /// Bytes of the documents in memory, about as many as encoding them takes time for; zero for a failure.
+    pub(super) fn documents_bytes(&self) -> usize {
+        self.result.as_ref().map_or(0, |response| response.documents.memory_bytes())
+    }
+
+    /// Like [`GatewayResponse::documents_bytes`], for the encoding as protobuf: zero if the documents are sent as they were
+    /// received.
+    pub(super) fn protobuf_bytes(&self) -> usize {
+        match &self.result {
+            Ok(response) if response.documents.source_message(self.schema).is_none() => {
+                self.documents_bytes()
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// Failure of an admitted request.

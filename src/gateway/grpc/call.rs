@@ -162,7 +162,13 @@ impl Transport for Call {
                 Err(rejection) => Err(rejection),
             };
             let message = match response {
-                Ok(response) => data_reply(envelope, response, &permit.bytes),
+                Ok(response) => {
+                    let bytes = Arc::clone(&permit.bytes);
+                    let encoded = offload_large(response.protobuf_bytes(), move || {
+                        data_reply(envelope, response, &bytes)
+                    });
+                    encoded.await.map_err(|rejection| Some(rejection_status(&rejection)))?
+                }
                 Err(rejection) if concerns_request(&rejection) => rejected_reply(envelope, &rejection),
                 Err(rejection) => return Err(Some(rejection_status(&rejection))),
             };

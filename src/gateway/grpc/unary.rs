@@ -83,7 +83,10 @@ async fn process(
         Ok(response) => match response.deadline_exceeded() {
             Some(message) => Err(Status::deadline_exceeded(message)),
             None => {
-                let reply = data_reply(envelope, response, &permit.bytes);
+                let bytes = Arc::clone(&permit.bytes);
+                let encoded =
+                    offload_large(response.protobuf_bytes(), move || data_reply(envelope, response, &bytes));
+                let reply = encoded.await.map_err(|rejection| rejection_status(&rejection))?;
                 // The reply is encoded when the response is sent: then both forms are in memory.
                 permit.bytes.shrink_to(2 * reply.encoded_len() + REPLY_BYTES_MIN);
                 Ok(reply)

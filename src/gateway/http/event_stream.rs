@@ -97,8 +97,18 @@ pub(in crate::gateway) async fn endpoint(
         }
         first => first,
     };
-    let encoding = permit.bytes.another();
-    let events = events(stream::iter(first).chain(items).map(move |item| update(&item, form, &encoding)));
+    let encoding = Arc::new(permit.bytes.another());
+    let events = events(stream::iter(first).chain(items).then(move |item| {
+        let encoding = Arc::clone(&encoding);
+        async move {
+            let bytes = match &item {
+                StreamItem::Document(document) => document.memory_bytes(),
+                StreamItem::Failed(_) => 0,
+            };
+            let encoded = offload_large(bytes, move || update(&item, form, &encoding)).await;
+            encoded.map_err(io::Error::other)?
+        }
+    }));
     charge(events, &permit.bytes, ReplyKind::Stream)
 }
 

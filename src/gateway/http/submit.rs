@@ -88,20 +88,19 @@ async fn submit(
         gateway.pages.shown.lock().remember(&response.documents);
     }
     let late = response.deadline_exceeded().is_some();
-    match &response.result {
+    let code = match &response.result {
         // Clients of the second schema read the header of a late reply, and the detail of a failed one.
-        Err(failure) if context.fails_as_http_error() && !late => failed(failure),
-        result => {
-            let code = match result {
-                _ if late => StatusCode::GATEWAY_TIMEOUT,
-                Err(failure) if wants_error_code(head) => error_code(failure.kind),
-                _ => StatusCode::OK,
-            };
-            match context.reply(&response, Spelling::Camel, &permit.bytes) {
-                Ok(reply) => (code, JSON, reply).into_response(),
-                Err(rejection) => rejected(&rejection, None),
-            }
-        }
+        Err(failure) if context.fails_as_http_error() && !late => return failed(failure),
+        _ if late => StatusCode::GATEWAY_TIMEOUT,
+        Err(failure) if wants_error_code(head) => error_code(failure.kind),
+        _ => StatusCode::OK,
+    };
+    let bytes = Arc::clone(&permit.bytes);
+    let encoded =
+        offload_large(response.documents_bytes(), move || context.reply(&response, Spelling::Camel, &bytes));
+    match encoded.await.and_then(|encoded| encoded) {
+        Ok(reply) => (code, JSON, reply).into_response(),
+        Err(rejection) => rejected(&rejection, None),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::gateway::admission::Permit;
 use crate::gateway::bytes_permit::BytesPermit;
 use crate::gateway::call_metadata::CallMetadata;
 use crate::gateway::offload::offload_large;
-use crate::gateway::request::{GatewayRequest, Rejection};
+use crate::gateway::request::{GatewayRequest, GatewayResponse, Rejection};
 use crate::gateway::service::Gateway;
 use crate::gateway::session::{Answer, InFlight, Received, Transport};
 use crate::limits::{CLOSE_TIMEOUT, ERROR_LINGER, REPLY_BYTES_MIN};
@@ -152,7 +152,10 @@ impl Transport for WebSocketSession {
         Box::pin(async move {
             let response = gateway.submit(&permit, request).await;
             let is_error = response.as_ref().map_or(true, |response| response.result.is_err());
-            let message = context.reply(response, &permit.bytes);
+            let documents_bytes = response.as_ref().map_or(0, GatewayResponse::documents_bytes);
+            let bytes = Arc::clone(&permit.bytes);
+            let encoded = offload_large(documents_bytes, move || context.reply(response, &bytes));
+            let message = encoded.await.map_err(|rejection| Close::rejected(&rejection))?;
             permit.bytes.shrink_to(message_bytes(&message) + REPLY_BYTES_MIN);
             Ok(FrameReply { message, is_error, _bytes: Arc::clone(&permit.bytes) })
         })
