@@ -3,9 +3,8 @@
 import random
 import unittest
 
-from flowrun import Document, DocumentArray, NamedScore, Tensor
+from flowrun import Document, DocumentArray, NamedScore, Tensor, wire
 from flowrun import document as module
-from flowrun import wire
 
 
 def random_document(draw, depth=2):
