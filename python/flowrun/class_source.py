@@ -50,11 +50,12 @@ class ClassSourceError(TypeError):
 
 
 class _Piece(NamedTuple):
-    """Source of a class or a function."""
+    """Source of a class or a function, and the import statements of the functions around it, by the name that they bind."""
 
     file: str
     line: int
     source: str
+    imports: Dict[str, str]
 
 
 def importable_module(cls: type) -> Optional[str]:
@@ -139,8 +140,14 @@ class ClassCopier:
         flags = (code.co_flags if code is not None else 0) & _FUTURE_ANNOTATIONS
         scope = _Scope(value)
         for used in sorted(_global_names(piece.source)):
-            if used != name and scope.has(used):
+            if used == name:
+                continue
+            if scope.has(used):
                 self._define(used, scope.get(used), value.__name__)
+            elif used in piece.imports and used not in self._done:
+                # Of a function that has returned, so that its variables do not exist any more.
+                self._done[used] = piece.imports[used]
+                self._definitions.append(piece.imports[used])
         source = piece.source if value.__name__ != "<lambda>" else f"{name} = {piece.source}"
         self._definitions.append(f"_define({piece.file!r}, {piece.line}, {source!r}, {flags})")
 
@@ -241,7 +248,7 @@ def _source(value: Any) -> _Piece:
     if code is None:
         try:
             lines, line = inspect.getsourcelines(value)
-            return _Piece(inspect.getsourcefile(value) or "<unknown>", line, textwrap.dedent("".join(lines)))
+            return _Piece(inspect.getsourcefile(value) or "<unknown>", line, textwrap.dedent("".join(lines)), {})
         except (OSError, TypeError) as error:
             raise _unavailable(value) from error
     lines = linecache.getlines(code.co_filename)
@@ -254,9 +261,29 @@ def _source(value: Any) -> _Piece:
         raise _unavailable(value)
     if isinstance(node, ast.Lambda):
         text = ast.get_source_segment("".join(lines), node)
-        return _Piece(code.co_filename, node.lineno, text or "")
+        return _Piece(code.co_filename, node.lineno, text or "", {})
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return _Piece(code.co_filename, first, textwrap.dedent("".join(lines[first - 1 : node.end_lineno])))
+    source = textwrap.dedent("".join(lines[first - 1 : node.end_lineno]))
+    return _Piece(code.co_filename, first, source, _imports_around(tree, node))
+
+
+def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
+    """Returns the absolute import statements of the functions around a definition, by the name that they bind."""
+    found: Dict[str, str] = {}
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function is node:
+            continue
+        if not function.lineno <= node.lineno <= (function.end_lineno or 0):
+            continue
+        for statement in ast.walk(function):
+            if isinstance(statement, ast.Import):
+                for name in statement.names:
+                    text = f"import {name.name}" + (f" as {name.asname}" if name.asname else "")
+                    found[name.asname or name.name.partition(".")[0]] = text
+            elif isinstance(statement, ast.ImportFrom) and statement.level == 0:
+                for name in statement.names:
+                    found[name.asname or name.name] = f"from {statement.module} import {name.name} as {name.asname or name.name}"
+    return found
 
 
 def _unavailable(value: Any) -> ClassSourceError:

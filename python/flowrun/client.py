@@ -201,6 +201,8 @@ class _Call:
 
     async def async_requests(self) -> AsyncIterator[Request]:
         """Like `requests`, also for an asynchronous iterator of inputs."""
+        if callable(self._inputs) and not hasattr(self._inputs, "__iter__"):
+            self._inputs = self._inputs()
         if not hasattr(self._inputs, "__aiter__"):
             for request in self.requests():
                 yield request
@@ -242,9 +244,7 @@ def _peek(inputs: Any) -> Any:
         return inputs, inputs
     for first in inputs:
         return (
-            (inputs, inputs)
-            if isinstance(first, (str, tuple)) and hasattr(inputs, "to_protobuf")
-            else (_first_of(first), inputs)
+            (inputs, inputs) if isinstance(first, (str, tuple)) and hasattr(inputs, "to_protobuf") else (_first_of(first), inputs)
         )
     return None, inputs
 
@@ -392,9 +392,7 @@ class SyncClient(_Shortcuts):
         if settings.protocol == "grpc":
             from .grpc_client import GrpcConnection
 
-            self._grpc: Any = GrpcConnection(
-                settings.host, settings.port, settings.tls, settings.ca_bytes(), settings.headers
-            )
+            self._grpc: Any = GrpcConnection(settings.host, settings.port, settings.tls, settings.ca_bytes(), settings.headers)
 
     def post(
         self,
@@ -788,17 +786,49 @@ class AsyncClient(_Shortcuts):
         finally:
             self._idle.append(connection)
 
-    async def _over_grpc(self, call: _Call, in_order: bool) -> AsyncIterator[Response]:
+    def _grpc_connection(self) -> Any:
         if self._grpc is None:
             from .grpc_client import AsyncGrpcConnection
 
             settings = self._settings
-            self._grpc = AsyncGrpcConnection(
-                settings.host, settings.port, settings.tls, settings.ca_bytes(), settings.headers
-            )
-        responses = self._grpc.exchange(call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data))
+            self._grpc = AsyncGrpcConnection(settings.host, settings.port, settings.tls, settings.ca_bytes(), settings.headers)
+        return self._grpc
+
+    async def _over_grpc(self, call: _Call, in_order: bool) -> AsyncIterator[Response]:
+        responses = self._grpc_connection().exchange(
+            call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data)
+        )
         async for response in responses:
             yield response
+
+    async def stream_doc(
+        self,
+        on: str,
+        inputs: Any,
+        parameters: Optional[Dict[str, Any]] = None,
+        return_type: Any = None,
+        timeout: Optional[float] = None,
+    ) -> AsyncIterator[Any]:
+        """Sends one document, and yields the documents that the flow's last executor yields for it, one by one. Needs gRPC.
+
+        Args:
+            on: Endpoint of a generator.
+            inputs: One document.
+            parameters: Parameters of the request.
+            return_type: Class of the documents; default: that of the input.
+            timeout: Seconds until the stream fails.
+
+        Raises:
+            RequestError: The request failed.
+            ValueError: The client does not use gRPC.
+        """
+        if self._settings.protocol != "grpc":
+            raise ValueError("`stream_doc` needs a client with `grpc://`; `post` yields the same documents together")
+        options = {"parameters": parameters, "return_type": return_type, "timeout": timeout}
+        call = _call(self._settings, on, inputs, options)
+        request = next(call.requests())
+        async for doc in self._grpc_connection().stream_doc(request, call.timeout, call.schema.decode):
+            yield doc
 
     async def is_flow_ready(self, timeout: Optional[float] = 10.0) -> bool:
         """Returns whether every executor of the flow answers."""

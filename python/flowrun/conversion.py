@@ -99,7 +99,13 @@ def is_second_schema(doc: Any) -> bool:
 
 
 def _is_first_schema(doc: Any) -> bool:
-    return type(doc).__module__.startswith("docarray.") and hasattr(doc, "to_protobuf") and not is_second_schema(doc)
+    return any(base.__module__.startswith("docarray.document") and base.__name__ == "Document" for base in type(doc).__mro__)
+
+
+def _is_batch(item: Any) -> bool:
+    """Returns whether an object is a list of documents of docarray."""
+    is_docarrays = type(item).__module__.startswith("docarray.") and isinstance(item, Iterable)
+    return is_docarrays and not _is_first_schema(item) and not is_second_schema(item)
 
 
 def from_object(item: Any) -> Document:
@@ -155,9 +161,7 @@ def from_objects(items: Any) -> Iterator[Document]:
         for item in items:
             if isinstance(item, Document):
                 yield item
-            elif isinstance(item, (list, tuple)) or (
-                type(item).__module__.startswith("docarray.") and isinstance(item, Iterable) and not _is_first_schema(item)
-            ):
+            elif isinstance(item, (list, tuple)) or _is_batch(item):
                 yield from map(from_object, item)
             else:
                 yield from_object(item)

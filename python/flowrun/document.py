@@ -206,7 +206,7 @@ class DocumentArray(List["Document"]):
         return [doc.get(name) for doc in self]
 
     @property
-    def texts(self) -> List[Optional[str]]:
+    def texts(self) -> List[str]:
         """The text of each document."""
         return [doc.text for doc in self]
 
@@ -614,7 +614,7 @@ class Document:
     else:
         # Properties, which are defined in a loop.
         id: str
-        text: Optional[str]
+        text: str
         blob: Optional[bytes]
         tensor: Any
         embedding: Any
@@ -763,7 +763,7 @@ class Document:
     @property
     def content(self) -> Any:
         """The text, the blob or the tensor: the first that is set. Setting it removes the other two."""
-        return next((value for value in (self.text, self.blob, self.tensor) if value is not None), None)
+        return next((value for value in (self._get(4), self.blob, self.tensor) if value is not None), None)
 
     @content.setter
     def content(self, value: Any) -> None:
@@ -927,6 +927,15 @@ def _property(number: int, name: str) -> property:
 
 for _number, (_name, _kind) in _FIELDS.items():
     setattr(Document, _name, _property(_number, _name))
+
+
+def _text(document: Document) -> Any:
+    text = document._get(4)
+    return "" if text is None else text
+
+
+# Without a text it is empty, as in docarray before 0.30, but it is sent as absent.
+Document.text = property(_text, vars(Document)["text"].fset, doc="The document's `text`.")  # type: ignore[assignment]
 
 
 def read_documents(data: bytes) -> DocumentArray:

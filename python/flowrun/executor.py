@@ -23,12 +23,19 @@ FAILED: contextvars.ContextVar[Dict[str, Dict[str, Any]]] = contextvars.ContextV
 @overload
 def requests(function: _Method, *, on: None = ...) -> _Method: ...
 @overload
-def requests(function: None = ..., *, on: Union[None, str, Sequence[str]] = ...) -> Callable[[_Method], _Method]: ...
-def requests(function: Any = None, *, on: Union[None, str, Sequence[str]] = None) -> Any:
+def requests(
+    function: None = ..., *, on: Union[None, str, Sequence[str]] = ..., request_schema: Any = ..., response_schema: Any = ...
+) -> Callable[[_Method], _Method]: ...
+def requests(
+    function: Any = None, *, on: Union[None, str, Sequence[str]] = None, request_schema: Any = None, response_schema: Any = None
+) -> Any:
     """Binds a method to the endpoints `on`, or without `on` to all endpoints that have no method of their own.
 
     Args:
         on: Endpoint, or several.
+        request_schema: Class of docarray from 0.30 on that the documents have, `DocList[MyDoc]`; default: that of the annotation
+            of `docs`.
+        response_schema: No effect: the class of the returned documents counts.
 
     Example:
         >>> class Upper(Executor):
@@ -41,6 +48,8 @@ def requests(function: Any = None, *, on: Union[None, str, Sequence[str]] = None
     def mark(function: Any) -> Any:
         names = [DEFAULT] if on is None else [on] if isinstance(on, str) else list(on)
         function.__flowrun_on__ = [name if name.startswith("/") else f"/{name}" for name in names]
+        if request_schema is not None:
+            function.__flowrun_schema__ = request_schema
         return function
 
     return mark if function is None else mark(function)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, AsyncIterator, Dict, Iterator, Optional
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional
 
 from .errors import ClientError, DeadlineExceeded, MissingPackage, RequestError, ServiceUnavailable
 from .protocol import Decoder, Request, Response
 
 _CALL = "/jina.JinaRPC/Call"
 _UNARY = "/jina.JinaSingleDataRequestRPC/process_single_data"
+_STREAM = "/jina.JinaSingleDocumentRequestRPC/stream_doc"
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -152,6 +153,22 @@ class AsyncGrpcConnection:
         except self._grpc.RpcError as error:
             if failure:
                 raise failure[0] from None
+            raise _to_error(error) from error
+        finally:
+            call.cancel()
+
+    async def stream_doc(
+        self, request: Request, timeout: Optional[float], decode: Callable[[bytes], Any]
+    ) -> AsyncIterator[Any]:
+        """Sends one document, and yields those that the flow's last executor yields for it."""
+        call = self._channel.unary_stream(_STREAM)(request.to_single_bytes(), metadata=self._metadata, timeout=timeout)
+        try:
+            async for reply in call:
+                response = Response.from_single_bytes(reply, decode)
+                if response.is_error:
+                    raise response.error()
+                yield response.docs
+        except self._grpc.RpcError as error:
             raise _to_error(error) from error
         finally:
             call.cancel()

@@ -7,8 +7,9 @@ import sys
 
 from .jina_adapter import JinaAdapter
 from .native_adapter import NativeAdapter
+from .typed_adapter import TypedAdapter
 
-_ADAPTERS = (NativeAdapter, JinaAdapter)
+_ADAPTERS = (TypedAdapter, NativeAdapter, JinaAdapter)
 
 # True while the modules of an executor are imported; a flow must not be started then.
 IMPORTING = False

@@ -44,6 +44,13 @@ class Request:
         parameters = wire.block(2, wire.write_struct(self.parameters)) if self.parameters else b""
         return wire.block(1, head) + parameters + wire.block(4, wire.block(1, docs))
 
+    def to_single_bytes(self) -> bytes:
+        """Encodes the request as a `SingleDocumentRequestProto`, with the first document."""
+        docs = wire.first_fields(write_documents(self.docs) if self.raw is None else self.raw)
+        head = wire.text_field(1, self.id) + wire.block(3, self.endpoint.encode())
+        parameters = wire.block(2, wire.write_struct(self.parameters)) if self.parameters else b""
+        return wire.block(1, head) + parameters + (wire.block(4, docs[0]) if docs else b"")
+
     def to_dict(self) -> Dict[str, Any]:
         """Returns the request as a dictionary for JSON."""
         from .conversion import to_dict
@@ -138,6 +145,14 @@ class Response:
             elif field == 4:
                 response._raw_docs = b"".join(wire.first_fields(value))
         response.header = _read_header(header)
+        return response
+
+    @classmethod
+    def from_single_bytes(cls, data: bytes, decode: Callable[[bytes], Any]) -> Response:
+        """Decodes a `SingleDocumentRequestProto`; `docs` is its document."""
+        response = cls.from_bytes(data, lambda raw: decode(wire.block(1, raw))[0])
+        # Unlike the message of several documents, this one has no list around the document.
+        response._raw_docs = next((value for field, _, value, _, _ in wire.fields(data) if field == 4), b"")
         return response
 
     @classmethod

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
 
 /// Names and sources of the modules.
-const MODULES: [(&str, &str); 23] = [
+const MODULES: [(&str, &str); 24] = [
     ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
     ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
     ("flowrun.class_source", include_str!("../../../../python/flowrun/class_source.py")),
@@ -27,6 +27,7 @@ const MODULES: [(&str, &str); 23] = [
     ("flowrun.program", include_str!("../../../../python/flowrun/program.py")),
     ("flowrun.protocol", include_str!("../../../../python/flowrun/protocol.py")),
     ("flowrun.service", include_str!("../../../../python/flowrun/service.py")),
+    ("flowrun.typed_adapter", include_str!("../../../../python/flowrun/typed_adapter.py")),
     ("flowrun.unused", include_str!("../../../../python/flowrun/unused.py")),
     ("flowrun.websocket", include_str!("../../../../python/flowrun/websocket.py")),
     ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
