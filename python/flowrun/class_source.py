@@ -18,7 +18,7 @@ import symtable
 import sys
 import textwrap
 import types
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 _PREAMBLE = '''"""Executors of a flow, copied from the process that starts it."""
 
@@ -97,6 +97,8 @@ class ClassCopier:
     def __init__(self) -> None:
         self._definitions: List[str] = []
         self._done: Dict[str, Any] = {}
+        # In the order in which they were found.
+        self._files: Dict[str, None] = {}
 
     def add(self, cls: type) -> None:
         """Adds a class.
@@ -135,7 +137,8 @@ class ClassCopier:
             self._define(value.__name__, value, name)
             self._definitions.append(f"{name} = {value.__name__}")
             return
-        piece = _source(value)
+        piece = _source(value, self._files)
+        self._files[piece.file] = None
         code = value.__code__ if isinstance(value, types.FunctionType) else _any_code(value)
         flags = (code.co_flags if code is not None else 0) & _FUTURE_ANNOTATIONS
         scope = _Scope(value)
@@ -238,19 +241,15 @@ def _any_code(cls: type) -> Optional[types.CodeType]:
     return functions[0].__code__ if functions else None
 
 
-def _source(value: Any) -> _Piece:
-    """Finds the source of a class or a function.
+def _source(value: Any, files: Iterable[str]) -> _Piece:
+    """Finds the source of a class or a function; `files` may contain classes that have no functions.
 
     Raises:
         ClassSourceError: It is not available.
     """
     code = value.__code__ if isinstance(value, types.FunctionType) else _any_code(value)
     if code is None:
-        try:
-            lines, line = inspect.getsourcelines(value)
-            return _Piece(inspect.getsourcefile(value) or "<unknown>", line, textwrap.dedent("".join(lines)), {})
-        except (OSError, TypeError) as error:
-            raise _unavailable(value) from error
+        return _source_of_plain_class(value, files)
     lines = linecache.getlines(code.co_filename)
     try:
         tree = ast.parse("".join(lines))
@@ -284,6 +283,27 @@ def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
                 for name in statement.names:
                     found[name.asname or name.name] = f"from {statement.module} import {name.name} as {name.asname or name.name}"
     return found
+
+
+def _source_of_plain_class(cls: type, files: Iterable[str]) -> _Piece:
+    """Finds the source of a class without functions, whose file is unknown."""
+    try:
+        lines, line = inspect.getsourcelines(cls)
+        return _Piece(inspect.getsourcefile(cls) or "<unknown>", line, textwrap.dedent("".join(lines)), {})
+    except (OSError, TypeError):
+        pass
+    # Cells of a notebook are files in the cache only.
+    cells = [file for file in linecache.cache if file.startswith("<") or "ipykernel" in file]
+    for file in [*reversed(list(files)), *reversed(cells)]:
+        text = "".join(linecache.getlines(file))
+        try:
+            found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+        except SyntaxError:
+            continue
+        if found:
+            first = min([found[-1].lineno, *(decorator.lineno for decorator in found[-1].decorator_list)])
+            return _Piece(file, first, textwrap.dedent("\n".join(text.split("\n")[first - 1 : found[-1].end_lineno])), {})
+    raise _unavailable(cls)
 
 
 def _unavailable(value: Any) -> ClassSourceError:

@@ -256,6 +256,7 @@ class DocumentArray(List["Document"]):
             return None
         if missing:
             raise ValueError(f"{missing} of {len(arrays)} documents have no {name}")
+        arrays = [numpy.asarray(array) for array in arrays]
         shapes = {array.shape for array in arrays}
         if len(shapes) > 1 and name == "tensor":
             return arrays
@@ -648,7 +649,7 @@ class Document:
             kind = _FIELDS[number][1]
             if not kind.accepts(value):
                 raise self._wrong(name, kind, value)
-            own[number] = value
+            own[number] = DocumentArray(value) if number in _NESTED and not isinstance(value, DocumentArray) else value
         if 1 not in own:
             own[1] = os.urandom(16).hex()
 
@@ -752,7 +753,7 @@ class Document:
         name, kind = _FIELDS[number]
         if not kind.accepts(value):
             raise self._wrong(name, kind, value)
-        self._values[number] = value
+        self._values[number] = DocumentArray(value) if number in _NESTED and not isinstance(value, DocumentArray) else value
 
     def _wrong(self, name: str, kind: _Kind, value: Any) -> FieldError:
         """Returns the error for a value that a field cannot have."""
@@ -908,6 +909,9 @@ class Document:
     def __deepcopy__(self, _: Any) -> Document:
         return Document.from_bytes(self.to_bytes())
 
+
+# Chunks and matches.
+_NESTED = (14, 15)
 
 _NUMBERS = {name: number for number, (name, _) in _FIELDS.items()}
 _BY_NAME = {name: (number, kind) for number, (name, kind) in _FIELDS.items()}

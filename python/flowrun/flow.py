@@ -16,14 +16,12 @@ from typing import (
     Dict,
     Iterator,
     List,
-    Literal,
     Optional,
     Sequence,
     Tuple,
     Type,
     TypeVar,
     Union,
-    overload,
 )
 
 from . import class_source
@@ -64,7 +62,7 @@ class Flow:
     """A flow of executors.
 
     Args:
-        asyncio: `post` is an asynchronous iterator.
+        asyncio: `post` is an asynchronous iterator, as for an `AsyncFlow`, which is the type to name for mypy.
         lenient: Downgrades errors that Jina does not report to warnings.
         stand_in: Runs encoders whose model the flow does not name without one.
         token: Token that clients must send; `post` of this flow sends it.
@@ -92,10 +90,6 @@ class Flow:
         ...     docs = flow.post("/index", ["hello"])
     """
 
-    @overload
-    def __new__(cls, *, asyncio: Literal[True], **with_: Any) -> AsyncFlow: ...
-    @overload
-    def __new__(cls: Type[_Self], *, asyncio: Literal[False] = ..., **with_: Any) -> _Self: ...
     def __new__(cls, *, asyncio: bool = False, **_: Any) -> Any:
         return super().__new__(AsyncFlow if asyncio and cls is Flow else cls)
 

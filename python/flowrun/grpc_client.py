@@ -68,7 +68,7 @@ class GrpcConnection:
                     if request is None:
                         return
                     yield request.to_bytes()
-            except BaseException as error:
+            except Exception as error:
                 # grpcio would replace it by an error of its own.
                 failure.append(error)
                 raise

@@ -140,6 +140,9 @@ class Service:
                 _log.info("%s", line.decode("utf-8", "replace").rstrip())
         status = self._process.wait()
         errors.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
         self._ended.set()
         self._events.put(("ended", status))
 
