@@ -715,7 +715,7 @@ class AsyncClient(_Shortcuts):
         window, attempt = _Window(call, in_order), 1
         requests = call.async_requests()
         finished = [False]
-        room = asyncio_module.Event()
+        capacity = asyncio_module.Event()
         connection: Optional[AsyncConnection] = None
         sender: Optional[Any] = None
 
@@ -724,8 +724,8 @@ class AsyncClient(_Shortcuts):
                 await connection.send(request.to_bytes())
             while not finished[0]:
                 while window.is_full():
-                    room.clear()
-                    await room.wait()
+                    capacity.clear()
+                    await capacity.wait()
                 try:
                     request = await requests.__anext__()
                 except StopAsyncIteration:
@@ -755,7 +755,7 @@ class AsyncClient(_Shortcuts):
                     break
                 attempt = 1
                 ready = window.take(message)
-                room.set()
+                capacity.set()
                 for response in ready:
                     yield response
             self._idle.append(connection)

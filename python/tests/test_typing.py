@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class TypingTest(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stdout.decode())
 
+    @unittest.skipIf(importlib.util.find_spec("numpy") is None, "numpy is not installed")
     def test_the_examples_of_docstrings_print_what_they_show(self):
         tests = 0
         for name in MODULES:
