@@ -75,7 +75,8 @@ def stripped(source, target, search_path):
 def licences(libraries):
     """Returns the texts of the licences of everything in the wheel: its crates, and the packed libraries."""
     texts = {}
-    tree = run("cargo", "tree", "--edges", "normal", "--prefix", "none", "--format", "{p}|{l}", "--locked", "--package", "flowrun")
+    options = ("--edges", "normal", "--prefix", "none", "--format", "{p}|{l}", "--locked", "--package", "flowrun")
+    tree = run("cargo", "tree", *options)
     crates = sorted({line.removesuffix(" (*)") for line in tree.splitlines() if "|" in line})
     cargo = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
     missing = []

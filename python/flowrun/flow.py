@@ -778,10 +778,16 @@ def _relative_to(base: str, value: Any) -> Any:
 
 
 def _environment() -> Dict[str, str]:
-    """Returns variables for the child process: executors find the modules of this process."""
+    """Returns variables for the child process: executors find the modules of this process, and run in its interpreter unless the
+    flow names another one."""
     paths = class_source.search_path()
     inherited = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([*paths, *([inherited] if inherited else [])])}
+    variables = {"PYTHONPATH": os.pathsep.join([*paths, *([inherited] if inherited else [])])}
+    if sys.prefix != sys.base_prefix:
+        variables["VIRTUAL_ENV"] = sys.prefix
+    elif sys.executable and "VIRTUAL_ENV" not in os.environ:
+        variables["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    return variables
 
 
 def _refuse_in_executor() -> None:

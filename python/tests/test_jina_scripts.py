@@ -3,6 +3,8 @@
 Each also runs with Jina itself: `JINA=1 PYTHON -m unittest tests.test_jina_scripts`, where PYTHON is that of `make clients`.
 """
 
+import concurrent.futures
+import functools
 import importlib.util
 import os
 import re
@@ -42,6 +44,19 @@ def second_schema():
     return hasattr(docarray, "BaseDoc")
 
 
+@functools.lru_cache(None)
+def reason_to_skip(name):
+    """Returns the reason why a script is not run here; `None` if it is."""
+    if name.startswith("second/") and not second_schema():
+        return "docarray from 0.30 on is not installed"
+    if os.environ.get("JINA") and name.startswith("first/") and second_schema():
+        return "docarray before 0.30 is not installed"
+    for package in ("numpy", NEEDS.get(name)):
+        if package and not installed(package):
+            return f"{package} is not installed"
+    return None
+
+
 def run(name):
     """Runs a script in a process and a directory of its own. Returns its exit code and its output."""
     with open(os.path.join(SCRIPTS, name), encoding="utf-8") as file:
@@ -73,18 +88,24 @@ def _scripts():
 
 
 class JinaScriptsTest(unittest.TestCase):
-    """One test per script."""
+    """One test per script. Two scripts run at a time."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pool = concurrent.futures.ThreadPoolExecutor(2)
+        cls.runs = {name: cls.pool.submit(run, name) for name in _scripts() if reason_to_skip(name) is None}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.pool.shutdown()
 
 
 def _test(name):
     def test(self):
-        if name.startswith("second/") and not second_schema():
-            self.skipTest("docarray from 0.30 on is not installed")
-        if not installed("numpy"):
-            self.skipTest("numpy is not installed")
-        if name in NEEDS and not installed(NEEDS[name]):
-            self.skipTest(f"{NEEDS[name]} is not installed")
-        status, output = run(name)
+        reason = reason_to_skip(name)
+        if reason is not None:
+            self.skipTest(reason)
+        status, output = self.runs[name].result()
         if name in MISSING and not os.environ.get("JINA"):
             self.assertNotEqual(status, 0)
             self.assertIn(MISSING[name], output)
