@@ -1,5 +1,6 @@
 """Classes are copied with everything that they use."""
 
+import linecache
 import math
 import sys
 import threading
@@ -118,6 +119,22 @@ class ClassSourceTest(unittest.TestCase):
             self.assertEqual(frame.tb_frame.f_code.co_filename, __file__)
             with open(__file__, encoding="utf-8") as file:
                 self.assertIn('raise ValueError("here")', file.read().splitlines()[frame.tb_lineno - 1])
+
+    def test_classes_of_the_cells_of_a_notebook_are_copied(self):
+        cells = [
+            "from flowrun import Executor, requests\n",
+            "class Empty(Executor):\n    label = 'cell'\n",
+            "class Cell(Empty):\n    @requests\n    def run(self, docs, **kwargs):\n        return self.label\n",
+        ]
+        names = vars(sys.modules["__main__"])
+        for number, cell in enumerate(cells):
+            file = f"<ipython-input-{number}>"
+            linecache.cache[file] = (len(cell), None, cell.splitlines(True), file)
+            self.addCleanup(linecache.cache.pop, file)
+            exec(compile(cell, file, "exec"), names)
+        copier = ClassCopier()
+        copier.add(names["Cell"])
+        self.assertEqual(loaded(copier)["Cell"]().run([]), "cell")
 
     def test_values_that_cannot_be_copied_are_named(self):
         with self.assertRaisesRegex(ClassSourceError, "`Locked` uses `LOCK`"):
