@@ -2,8 +2,8 @@
 
 FLOWRUN_BINARY=target/release/flowrun PYTHONPATH=python PYTHON -B benches/peers/post.py [DOCUMENTS] [REQUEST_SIZE]
 
-PYTHON is that of `make clients` (v1), which has jina. Each side creates its documents, sends them and reads every text that
-returns; its best time of three runs counts, because the machine may be busy.
+PYTHON is that of `make clients` (v1), which has jina. The documents exist before; the time is that of sending them and of reading
+every text that returns. The runs of both sides alternate, and the best one of each counts, because the machine may be busy.
 """
 
 import json
@@ -45,28 +45,27 @@ def jina_flow():
     return Flow(), Flow().add(uses=Upper), Document
 
 
-def measure(flow, document):
-    """Returns the seconds of the best run."""
-    times = []
-    with flow:
-        flow.post("/upper", [document(text="warm")])
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            docs = flow.post(
-                "/upper", (document(text=f"text {number}") for number in range(DOCUMENTS)), request_size=REQUEST_SIZE
-            )
-            assert sum(len(text) for text in docs.texts) > DOCUMENTS and len(docs) == DOCUMENTS
-            times.append(time.perf_counter() - start)
-    return min(times)
+def once(flow, docs):
+    """Returns the seconds of one run."""
+    start = time.perf_counter()
+    texts = flow.post("/upper", docs, request_size=REQUEST_SIZE).texts
+    seconds = time.perf_counter() - start
+    assert len(texts) == DOCUMENTS and all(texts)
+    return seconds
 
 
 def main():
     result = {"documents": DOCUMENTS, "request_size": REQUEST_SIZE}
-    for name, flows in (("flowrun", flowrun_flow), ("jina", jina_flow)):
-        empty, upper, document = flows()
-        result[name] = {"no executor": round(measure(empty, document), 3), "python executor": round(measure(upper, document), 3)}
-    for kind in ("no executor", "python executor"):
-        result[f"times as fast, {kind}"] = round(result["jina"][kind] / result["flowrun"][kind], 1)
+    peers = {"flowrun": flowrun_flow(), "jina": jina_flow()}
+    inputs = {name: [document(text=f"text {number}") for number in range(DOCUMENTS)] for name, (_, _, document) in peers.items()}
+    for position, kind in enumerate(("no executor", "python executor")):
+        times = {name: [] for name in peers}
+        with peers["flowrun"][position] as ours, peers["jina"][position] as theirs:
+            for _ in range(RUNS):
+                times["flowrun"].append(once(ours, inputs["flowrun"]))
+                times["jina"].append(once(theirs, inputs["jina"]))
+        result[kind] = {name: round(min(found), 3) for name, found in times.items()}
+        result[kind]["times as fast"] = round(min(times["jina"]) / min(times["flowrun"]), 1)
     print(json.dumps(result))
 
 

@@ -9,8 +9,9 @@ import logging
 import ssl as ssl_module
 import threading
 import time
+import weakref
 from collections import deque
-from itertools import chain
+from itertools import chain, islice
 from typing import (
     Any,
     AsyncIterator,
@@ -27,7 +28,7 @@ from typing import (
     overload,
 )
 
-from .document import Document, DocumentArray, read_documents
+from .document import Document, DocumentArray, ReceivedDocuments, read_documents, write_texts
 from .errors import DeadlineExceeded, ServiceUnavailable
 from .protocol import TIMEOUT, Request, Response, address, split
 from .websocket import AsyncConnection, Connection
@@ -36,7 +37,7 @@ from .websocket import AsyncConnection, Connection
 REQUEST_SIZE = 100
 
 # Requests in flight.
-PREFETCH = 16
+PREFETCH = 32
 
 # Replies that wait for an earlier one, as a multiple of the requests in flight.
 _REORDERED = 8
@@ -45,6 +46,15 @@ _REORDERED = 8
 _GRACE = 1.0
 
 _log = logging.getLogger("flowrun")
+
+_clients: weakref.WeakSet[SyncClient] = weakref.WeakSet()
+
+
+def close_connections_to(port: int) -> None:
+    """Closes the unused connections of this process to a flow on loopback that is about to end, and would wait for them."""
+    for client in list(_clients):
+        if client._settings.port == port and client._settings.host in ("127.0.0.1", "localhost", "::1"):
+            client._close_idle()
 
 Callback = Callable[[Response], Any]
 
@@ -180,11 +190,6 @@ class _Call:
         from .conversion import from_objects, is_second_schema
 
         inputs = self._inputs
-        if isinstance(inputs, list) and inputs and all(type(doc) is Document for doc in inputs):
-            self.schema = _Schema.find(inputs[0], self._return_type, self._is_json)
-            for start in range(0, len(inputs), self.size):
-                yield self._request(inputs[start : start + self.size])
-            return
         if callable(inputs) and not hasattr(inputs, "__iter__"):
             inputs = inputs()
         first, inputs = _peek(inputs)
@@ -196,8 +201,24 @@ class _Call:
             for batch in split(items, self.size):
                 yield self._request(batch, second_schema_bytes(batch) if batch else b"")
             return
+        if isinstance(first, (str, Document)) and not isinstance(inputs, (str, Document)):
+            # Batches of texts are encoded without a document for each.
+            for batch in _batches(inputs, self.size):
+                yield self._request_of(batch)
+            return
         for batch in split(from_objects(inputs), self.size):
             yield self._request(batch)
+
+    def _request_of(self, batch: List[Any]) -> Request:
+        """Returns the request of a batch of inputs."""
+        from .conversion import from_objects
+
+        types = set(map(type, batch))
+        if types == {Document}:
+            return self._request(batch)
+        if types == {str} and not self._is_json:
+            return self._request(batch, write_texts(batch))
+        return self._request(list(from_objects(batch)))
 
     async def async_requests(self) -> AsyncIterator[Request]:
         """Like `requests`, also for an asynchronous iterator of inputs."""
@@ -227,6 +248,19 @@ class _Call:
     def deadline(self, sent: float) -> Optional[float]:
         """Time at which the client stops to wait for a request that was sent at a time."""
         return None if self.timeout is None else sent + self.timeout + _GRACE
+
+
+def _batches(inputs: Any, size: int) -> Iterator[List[Any]]:
+    """Yields inputs in lists of `size`."""
+    if isinstance(inputs, list):
+        for start in range(0, len(inputs), size):
+            yield list.__getitem__(inputs, slice(start, start + size))
+        return
+    items = iter(inputs)
+    batch = list(islice(items, size))
+    while batch:
+        yield batch
+        batch = list(islice(items, size))
 
 
 def _peek(inputs: Any) -> Any:
@@ -349,6 +383,10 @@ class _Results:
         """The documents of all replies, or the replies."""
         if self._return_responses:
             return self._responses
+        if self._call.schema.decode is read_documents:
+            received = ReceivedDocuments()
+            if all(response.add_to(received) for response in self._responses):
+                return received
         docs = self._call.schema.empty()
         for response in self._responses:
             docs.extend(response.docs)
@@ -389,6 +427,7 @@ class SyncClient(_Shortcuts):
         self._settings = settings
         self._idle: List[Any] = []
         self._lock = threading.Lock()
+        _clients.add(self)
         if settings.protocol == "grpc":
             from .grpc_client import GrpcConnection
 
@@ -598,12 +637,15 @@ class SyncClient(_Shortcuts):
 
     dry_run = is_flow_ready
 
-    def close(self) -> None:
-        """Closes the connections. The client can be used again afterwards, except over gRPC."""
+    def _close_idle(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def close(self) -> None:
+        """Closes the connections. The client can be used again afterwards, except over gRPC."""
+        self._close_idle()
         if self._settings.protocol == "grpc":
             self._grpc.close()
 

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     import PIL.Image
     import pyarrow
 
-__all__ = ["Document", "DocumentArray", "FieldError", "NamedScore", "Tensor", "numpy", "read_documents", "write_documents"]
+__all__ = [
+    "Document",
+    "DocumentArray",
+    "FieldError",
+    "NamedScore",
+    "ReceivedDocuments",
+    "Tensor",
+    "numpy",
+    "read_documents",
+    "write_documents",
+    "write_texts",
+]
 
 
 class FieldError(TypeError):
@@ -160,6 +171,9 @@ class DocumentArray(List["Document"]):
     def __add__(self, other: Iterable[Document]) -> DocumentArray:  # type: ignore[override]
         return DocumentArray([*self, *other])
 
+    def __radd__(self, other: Iterable[Document]) -> DocumentArray:
+        return DocumentArray([*other, *self])
+
     def __repr__(self) -> str:
         return f"<DocumentArray of {len(self)} documents>"
 
@@ -208,7 +222,7 @@ class DocumentArray(List["Document"]):
     @property
     def texts(self) -> List[str]:
         """The text of each document."""
-        return [doc.text for doc in self]
+        return [_read_content(doc._raw) or doc.text if doc._parts is None else doc.text for doc in self]
 
     @texts.setter
     def texts(self, texts: Iterable[Optional[str]]) -> None:
@@ -352,6 +366,18 @@ class DocumentArray(List["Document"]):
             for name in doc.non_empty_fields:
                 counts[name] = counts.get(name, 0) + 1
         print(f"{len(self)} documents: " + ", ".join(f"{name} ({count})" for name, count in counts.items()))
+
+
+def _read_content(raw: Any) -> Optional[str]:
+    """Returns the text of an encoded document that has a short id and a short text only; otherwise `None`."""
+    end = len(raw)
+    if end < 4 or raw[0] != 0x0A:
+        return None
+    start = 2 + raw[1]
+    # Any other length or field is left to the general decoder.
+    if raw[1] < 0x80 and start + 1 < end and raw[start] == 0x22 and raw[start + 1] == end - start - 2 < 0x80:
+        return str(raw[start + 2 :], "utf-8")
+    return None
 
 
 def _names_fields(names: Any) -> bool:
@@ -592,6 +618,10 @@ _FIELDS = {
 }
 
 
+# Values of documents of which no field was accessed; never changed.
+_UNREAD: Dict[int, Any] = {}
+
+
 class Document:
     """A document with the fields `id`, `text`, `blob`, `tensor`, `embedding`, `uri`, `mime_type`,
     `tags`, `scores`, `chunks`, `matches`, `weight`, `offset`, `location`, `modality`, `parent_id`, `granularity` and
@@ -657,7 +687,7 @@ class Document:
     def from_bytes(cls, data: bytes) -> Document:
         """Creates a document from its encoding."""
         document = cls.__new__(cls)
-        document._raw, document._parts, document._values = data, None, {}
+        document._raw, document._parts, document._values = data, None, _UNREAD
         return document
 
     def to_bytes(self) -> bytes:
@@ -711,7 +741,7 @@ class Document:
             else:
                 parts[number] = ([raw[position:stop]], [value])
             position = stop
-        self._parts, self._raw = parts, None
+        self._parts, self._raw, self._values = parts, None, {}
 
     def _find(self, number: int) -> Any:
         """Returns the last value of a field in the encoding; `None` if there is none."""
@@ -734,8 +764,7 @@ class Document:
         return found
 
     def _get(self, number: int) -> Any:
-        values = self._values
-        if number not in values:
+        if number not in self._values:
             kind = _FIELDS[number][1]
             if self._parts is None:
                 if kind.is_immutable:
@@ -744,8 +773,8 @@ class Document:
                     return kind.default() if value is None else kind.read((value,))
                 self._load()
             part = cast(Any, self._parts).get(number)
-            values[number] = kind.read(part[1]) if part else kind.default()
-        return values[number]
+            self._values[number] = kind.read(part[1]) if part else kind.default()
+        return self._values[number]
 
     def _put(self, number: int, value: Any) -> None:
         if self._parts is None:
@@ -920,10 +949,8 @@ _NAMES = set(_NUMBERS)
 
 def _property(number: int, name: str) -> property:
     def get(document: Document) -> Any:
-        try:
-            return document._values[number]
-        except KeyError:
-            return document._get(number)
+        values = document._values
+        return values[number] if number in values else document._get(number)
 
 
     return property(get, lambda document, value: document._put(number, value), doc=f"The document's `{name}`.")
@@ -934,19 +961,116 @@ for _number, (_name, _kind) in _FIELDS.items():
 
 
 def _text(document: Document) -> Any:
+    if document._parts is None:
+        text = _read_content(document._raw)
+        if text is not None:
+            return text
     text = document._get(4)
     return "" if text is None else text
 
 
+def _set_text(document: Document, text: Any) -> None:
+    raw = document._raw
+    if raw is not None and type(text) is str and text and _read_content(raw) is not None:
+        # The document has no other fields, so that it need not be split into them.
+        document._raw, document._parts = None, {}
+        document._values = {1: str(raw[2 : 2 + raw[1]], "utf-8"), 4: text}
+    else:
+        document._put(4, text)
+
+
 # Without a text it is empty, as in docarray before 0.30, but it is sent as absent.
-Document.text = property(_text, vars(Document)["text"].fset, doc="The document's `text`.")  # type: ignore[assignment]
+Document.text = property(_text, _set_text, doc="The document's `text`.")  # type: ignore[assignment]
 
 
 def read_documents(data: bytes) -> DocumentArray:
     """Decodes a list of documents, a `DocumentArrayProto`."""
-    return DocumentArray(map(Document.from_bytes, wire.first_fields(data)))
+    docs = DocumentArray()
+    add, create = docs.append, Document.__new__
+    for raw in wire.first_fields(data):
+        document = create(Document)
+        document._raw, document._parts, document._values = raw, None, _UNREAD
+        add(document)
+    return docs
 
 
 def write_documents(docs: Iterable[Document]) -> bytes:
     """Encodes a list of documents as a `DocumentArrayProto`."""
-    return b"".join([wire.block(1, doc.to_bytes()) for doc in docs])
+    return b"".join([_encode_short(doc) or wire.block(1, doc.to_bytes()) for doc in docs])
+
+
+def _encode_short(doc: Document) -> Optional[bytes]:
+    """Encodes a new document with a short id and a short text, which most inputs are, as a field of a list; `None` for others."""
+    values = doc._values
+    if len(values) != 2 or doc._parts:
+        return None
+    try:
+        name, content = values[1].encode(), values[4].encode()
+    except (KeyError, AttributeError):
+        return None
+    return _short_field(name, content)
+
+
+def _short_field(name: bytes, content: bytes) -> Optional[bytes]:
+    """Encodes a document with an id and a text as a field of a list, if it has less than 128 bytes; otherwise `None`."""
+    length, rest = len(name), len(content)
+    if not length or not rest or length + rest > 123:
+        return None
+    # The keys of the document, its id and its text are 0x0a, 0x0a and 0x22.
+    return b'\n%c\n%c%b"%c%b' % (length + rest + 4, length, name, rest, content)
+
+
+def write_texts(texts: Iterable[str]) -> bytes:
+    """Encodes texts as documents with random ids, a `DocumentArrayProto`."""
+    texts = list(texts)
+    ids = os.urandom(16 * len(texts)).hex()
+    out: List[bytes] = []
+    for position, text in enumerate(texts):
+        name, content = ids[32 * position : 32 * position + 32].encode(), text.encode()
+        field = _short_field(name, content)
+        out.append(field or wire.block(1, wire.block(1, name) + wire.block(4, content)))
+    return b"".join(out)
+
+
+class ReceivedDocuments(DocumentArray):
+    """Documents that stay encoded until one of them is accessed; then it is an ordinary `DocumentArray`.
+
+    Most programs read the texts of replies, or their number: creating an object for each document would take longer than
+    the request.
+    """
+
+    def add_encoded(self, data: bytes) -> None:
+        """Appends the documents of a `DocumentArrayProto`."""
+        list.extend(self, cast(Any, wire.first_fields(data)))
+
+    def _decode(self) -> None:
+        docs = list(map(Document.from_bytes, cast(Any, list.__iter__(self))))
+        list.__setitem__(self, slice(None), docs)
+        self.__class__ = DocumentArray  # type: ignore[assignment]
+
+    @property
+    def texts(self) -> List[str]:
+        """The text of each document."""
+        encoded = cast(Iterable[bytes], list.__iter__(self))
+        return [_read_content(raw) or Document.from_bytes(raw).text for raw in encoded]
+
+    @texts.setter
+    def texts(self, texts: Iterable[Optional[str]]) -> None:
+        self._decode()
+        self.texts = texts
+
+
+def _decoding(name: str) -> Any:
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        self._decode()
+        return getattr(self, name)(*arguments, **options)
+
+    return method
+
+
+# Every method of lists that reads or changes the items.
+for _name in (
+    "__add__ __contains__ __delitem__ __eq__ __ge__ __getitem__ __gt__ __iadd__ __imul__ __iter__ __le__ __lt__ __mul__ __ne__ "
+    "__radd__ __reduce__ __reversed__ __rmul__ __setitem__ append clear copy count extend index insert pop remove reverse sort"
+).split():
+    setattr(ReceivedDocuments, _name, _decoding(_name))

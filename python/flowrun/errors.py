@@ -44,33 +44,33 @@ class Diagnostic:
         severity: `error`, `warning` or `note`.
         message: The mistake.
         help: Sentences with its correction.
-        place: `FILE:LINE:COLUMN` of a flow file, or `FILE:LINE` of the Python call that added the pod; empty if the whole flow
+        location: `FILE:LINE:COLUMN` of a flow file, or `FILE:LINE` of the Python call that added the pod; empty if the whole flow
             is concerned.
         pod: Name of the pod, if a Python call has added it.
     """
 
     def __init__(
-        self, code: str, severity: str, message: str, help: Sequence[str] = (), place: str = "", pod: Optional[str] = None
+        self, code: str, severity: str, message: str, help: Sequence[str] = (), location: str = "", pod: Optional[str] = None
     ) -> None:
         self.code, self.severity, self.message, self.help = code, severity, message, list(help)
-        self.place, self.pod = place, pod
+        self.location, self.pod = location, pod
 
     def __str__(self) -> str:
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
-        if self.place:
-            lines.append(f"  --> {self.place}" + (f", in the pod `{self.pod}`" if self.pod else ""))
+        if self.location:
+            lines.append(f"  --> {self.location}" + (f", in the pod `{self.pod}`" if self.pod else ""))
         lines.extend(f"  = help: {sentence}" for sentence in self.help)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"Diagnostic({self.code!r}, {self.severity!r}, {self.message!r}, place={self.place!r})"
+        return f"Diagnostic({self.code!r}, {self.severity!r}, {self.message!r}, location={self.location!r})"
 
 
 class FlowError(Exception):
     """A flow that has mistakes, or could not be started.
 
     Attributes:
-        diagnostics: The mistakes, with their places; empty if the program failed without any.
+        diagnostics: The mistakes, with their locations; empty if the program failed without any.
     """
 
     def __init__(self, message: str, diagnostics: Sequence[Diagnostic] = ()) -> None:

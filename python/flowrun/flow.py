@@ -25,7 +25,7 @@ from typing import (
 )
 
 from . import class_source
-from .client import AsyncClient, Callback, Client, SyncClient
+from .client import AsyncClient, Callback, Client, SyncClient, close_connections_to
 from .document import DocumentArray
 from .errors import Diagnostic, FlowError, ServiceUnavailable
 from .executor import Executor
@@ -358,8 +358,8 @@ class Flow:
         return text, starts, copier.text() if used[0] else None
 
     def _prepare(self) -> Tuple[str, Any]:
-        """Writes the flow file to a temporary directory. Returns its path, and a function that names places in it by the Python
-        calls."""
+        """Writes the flow file to a temporary directory. Returns its path, and a function that replaces locations in it by those
+        of the Python calls."""
         if self._path is not None:
             return self._path, lambda diagnostic: diagnostic
         self._directory = tempfile.mkdtemp(prefix="flowrun-")
@@ -374,15 +374,15 @@ class Flow:
             _write(os.path.join(self._directory, "executors.py"), copied)
 
         def locate(diagnostic: Diagnostic) -> Diagnostic:
-            file, _, rest = diagnostic.place.rpartition(".yml:")
+            file, _, rest = diagnostic.location.rpartition(".yml:")
             if f"{file}.yml" != path or not rest:
                 return diagnostic
             line = int(rest.split(":")[0])
             pods = [number for number, start in enumerate(starts) if start <= line]
             if pods:
-                diagnostic.place, diagnostic.pod = self._calls[pods[-1]], str(self._pods[pods[-1]]["name"])
+                diagnostic.location, diagnostic.pod = self._calls[pods[-1]], str(self._pods[pods[-1]]["name"])
             else:
-                diagnostic.place = self._call
+                diagnostic.location = self._call
             return diagnostic
 
         return path, locate
@@ -411,7 +411,7 @@ class Flow:
             Warnings and notes.
 
         Raises:
-            FlowError: The flow has mistakes; `diagnostics` has their places.
+            FlowError: The flow has mistakes; `diagnostics` has their locations.
 
         Example:
             >>> try:  # doctest: +SKIP
@@ -531,6 +531,8 @@ class Flow:
         client, self._client = self._client, None
         if isinstance(client, SyncClient):
             client.close()
+        if service.addresses:
+            close_connections_to(int(service.addresses[0].rpartition(":")[2]))
         service.close()
         self._discard()
 
@@ -722,7 +724,7 @@ class Deployment(Flow):
 
 
 def _caller() -> str:
-    """Returns the place of the call into this package: `FILE:LINE`."""
+    """Returns the location of the call into this package: `FILE:LINE`."""
     frame: Any = sys._getframe(1)
     directory = os.path.dirname(os.path.abspath(__file__))
     while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(directory + os.sep):

@@ -9,7 +9,7 @@ import os
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from . import wire
-from .document import Document, DocumentArray, read_documents, write_documents
+from .document import Document, DocumentArray, ReceivedDocuments, read_documents, write_documents
 from .errors import RequestError
 
 # Parameter with the seconds after which the gateway ends a request.
@@ -184,6 +184,12 @@ class Response:
         if self._docs is None:
             self._docs = self._decode(self._raw_docs)
         return self._docs
+
+    def add_to(self, docs: ReceivedDocuments) -> bool:
+        """Appends the documents to a list without decoding them; returns whether they were encoded."""
+        if self._docs is None:
+            docs.add_encoded(self._raw_docs)
+        return self._docs is None
 
     @property
     def data(self) -> Response:

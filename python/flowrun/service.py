@@ -46,8 +46,8 @@ _running: weakref.WeakSet[Service] = weakref.WeakSet()
 def parse_diagnostic(entry: Dict[str, Any]) -> Diagnostic:
     """Creates a diagnostic from an object of `--format json`."""
     label = (entry.get("labels") or [{}])[0]
-    place = f"{label['file']}:{label['line']}:{label['column']}" if label.get("file") else ""
-    return Diagnostic(entry["code"], entry["severity"], entry["message"], entry.get("help") or (), place)
+    location = f"{label['file']}:{label['line']}:{label['column']}" if label.get("file") else ""
+    return Diagnostic(entry["code"], entry["severity"], entry["message"], entry.get("help") or (), location)
 
 
 def _end_with(parent: int) -> Callable[[], None]:

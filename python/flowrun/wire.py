@@ -79,7 +79,7 @@ def fields(data: bytes) -> Iterator[Tuple[int, int, Any, int, int]]:
 
 
 # Key and length of the fields up to 18 with less than 128 bytes, which most fields have.
-_SHORT_HEADS = [
+SHORT_HEADS = [
     [write_varint(number << 3 | LENGTH) + bytes((length,)) for length in range(128)] for number in range(19)
 ]
 
@@ -88,7 +88,7 @@ def block(number: int, data: bytes) -> bytes:
     """Encodes a field of bytes, text, or a message."""
     length = len(data)
     if length < 128 and number < 19:
-        return _SHORT_HEADS[number][length] + data
+        return SHORT_HEADS[number][length] + data
     return write_varint(number << 3 | LENGTH) + write_varint(length) + data
 
 
@@ -109,11 +109,15 @@ def first_fields(data: bytes) -> List[bytes]:
                 append(value)
             position += stop
             continue
-        length, position = read_varint(data, position + 1)
-        stop = position + length
+        if position + 1 < end and data[position + 1] < 0x80:
+            start = position + 2
+            stop = start + data[position + 1]
+        else:
+            length, start = read_varint(data, position + 1)
+            stop = start + length
         if stop > end:
             raise WireError("the message is truncated")
-        append(data[position:stop])
+        append(data[start:stop])
         position = stop
     return values
 

@@ -101,14 +101,14 @@ class FlowTest(DirectoryTest):
             self.assertEqual((len(failed), len(done)), (2, 0))
             self.assertEqual(flow.post("/upper", "a", return_responses=True)[0].routes[1].executor, "upper")
 
-    def test_mistakes_have_the_place_of_the_python_call(self):
+    def test_mistakes_have_the_location_of_the_python_call(self):
         line = sys._getframe().f_lineno + 1
         flow = Flow(prefetc=3).add(name="a", uses="Pas").add(name="b", repliacs=2)
         with self.assertRaises(FlowError) as raised:
             flow.check()
-        found = {(diagnostic.code, diagnostic.pod, diagnostic.place) for diagnostic in raised.exception.diagnostics}
-        place = f"{__file__}:{line}"
-        self.assertEqual(found, {("F202", None, place), ("F401", "a", place), ("F202", "b", place)})
+        found = {(diagnostic.code, diagnostic.pod, diagnostic.location) for diagnostic in raised.exception.diagnostics}
+        location = f"{__file__}:{line}"
+        self.assertEqual(found, {("F202", None, location), ("F401", "a", location), ("F202", "b", location)})
         self.assertIn("did you mean `Pass`?", str(raised.exception))
         with self.assertRaises(FlowError) as raised:
             flow.start()

@@ -57,7 +57,7 @@ def compose() -> Flow:
     flow: Flow = Flow(name="typed", prefetch=20).add(uses=Shout, uses_with={"suffix": "?"}, replicas=2, name="shout")
     flow = flow.add(uses="Pass", needs="gateway", name="side").needs(["shout", "side"], name="join").needs_all()
     warnings: List[Diagnostic] = flow.check()
-    print([warning.place for warning in warnings], flow.to_yaml(), flow.plot("flow.svg"))
+    print([warning.location for warning in warnings], flow.to_yaml(), flow.plot("flow.svg"))
     path: str = flow.save_config("typed.yml")
     return Flow.load_config(path)
 
