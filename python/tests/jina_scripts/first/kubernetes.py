@@ -5,4 +5,4 @@ import tempfile
 from jina import Flow
 
 directory = tempfile.mkdtemp()
-Flow(name="shop").add(name="a", uses="docker://jinahub/a").to_docker_compose_yaml(os.path.join(directory, "compose.yml"))
+Flow(name="shop").add(name="a", uses="docker://example/a").to_docker_compose_yaml(os.path.join(directory, "compose.yml"))

@@ -2,24 +2,24 @@
 from jina import Document, Executor, Flow, requests
 
 
-class Tag(Executor):
-    def __init__(self, key="x", **kwargs):
+class Set(Executor):
+    def __init__(self, field="text", **kwargs):
         super().__init__(**kwargs)
-        self.key = key
+        self.field = field
 
     @requests
-    def tag(self, docs, **kwargs):
+    def set(self, docs, **kwargs):
         for d in docs:
-            d.tags[self.key] = True
+            setattr(d, self.field, self.field)
 
 
 f = (
     Flow()
-    .add(name="a", uses=Tag, uses_with={"key": "a"}, needs="gateway")
-    .add(name="b", uses=Tag, uses_with={"key": "b"}, needs="gateway")
-    .add(name="c", uses=Tag, uses_with={"key": "c"}, needs="gateway")
+    .add(name="a", uses=Set, uses_with={"field": "text"}, needs="gateway")
+    .add(name="b", uses=Set, uses_with={"field": "uri"}, needs="gateway")
+    .add(name="c", uses=Set, uses_with={"field": "modality"}, needs="gateway")
     .needs_all(name="end")
 )
 with f:
-    tags = f.post("/", Document())[0].tags
-    assert set(tags) == {"a", "b", "c"}, tags
+    doc = f.post("/", Document())[0]
+    assert (doc.text, doc.uri, doc.modality) == ("text", "uri", "modality"), doc
