@@ -14,6 +14,7 @@
 #   make bench            measures the runtime, the start of a process and the plugin boundary
 #   make bench-peers      compares the gateway with Jina and with a bare tonic echo
 #   make bench-python     compares Python executors with Jina's
+#   make bench-post       compares `flow.post` of the Python API with Jina's
 #   make bench-overload   measures goodput at five times the peak load
 #   make bench-models     compares encoders with ONNX Runtime in Python
 #   make bench-sentences  compares the sentence encoder with sentence-transformers (installs 6 GB of torch)
@@ -57,7 +58,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: wheel packed-wheel attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
+.PHONY: wheel packed-wheel attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-post bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -302,6 +303,12 @@ bench-python: setup clients
 	FLOWRUN=$(TARGET)/release/flowrun \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py python:jina python:flowrun
+
+bench-post: setup clients
+	cargo build $(MEASURED)
+	FLOWRUN_BINARY=$(CURDIR)/$(TARGET)/release/flowrun PYTHONPATH=python \
+	    $$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
+	    -B benches/peers/post.py | tail -1
 
 # Pictures: large messages, little computation. Sentences: small messages, much computation.
 bench-overload: demo demo-text

@@ -975,7 +975,8 @@ def _set_text(document: Document, text: Any) -> None:
         # The document has no other fields, so that it need not be split into them.
         document._raw, document._parts = None, {}
         document._values = {1: str(raw[2 : 2 + raw[1]], "utf-8"), 4: text}
-    else:
+    elif text != "" or document._get(4) is not None:
+        # An absent text stays absent when it is set to the empty text as which it is read.
         document._put(4, text)
 
 
