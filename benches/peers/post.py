@@ -3,7 +3,7 @@
 FLOWRUN_BINARY=target/release/flowrun PYTHONPATH=python PYTHON -B benches/peers/post.py [DOCUMENTS] [REQUEST_SIZE]
 
 PYTHON is that of `make clients` (v1), which has jina. The documents exist before; the time is that of sending them and of reading
-every text that returns. The runs of both sides alternate, and the best one of each counts, because the machine may be busy.
+every text that returns. The runs of both sides alternate, and the best of the five of each counts, because the machine may be busy.
 """
 
 import json
@@ -16,7 +16,7 @@ os.environ.setdefault("NO_VERSION_CHECK", "1")
 
 DOCUMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 REQUEST_SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 100
-RUNS = 3
+RUNS = 5
 
 
 def flowrun_flow():
