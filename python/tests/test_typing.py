@@ -44,6 +44,15 @@ class TypingTest(unittest.TestCase):
             tests += results.attempted
         self.assertGreater(tests, 15)
 
+    def test_every_file_names_the_same_version(self):
+        import re
+
+        import flowrun
+
+        for path in ("pyproject.toml", "../Cargo.toml"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                self.assertEqual(re.search(r'^version = "(.+)"', file.read(), re.MULTILINE)[1], flowrun.__version__, path)
+
     @unittest.skipUnless(BINARY, "FLOWRUN_BINARY does not name the program")
     def test_the_module_runs_the_program(self):
         done = subprocess.run([sys.executable, "-m", "flowrun", "--version"], cwd=ROOT, stdout=subprocess.PIPE)
