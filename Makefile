@@ -9,10 +9,12 @@
 #   make audit            checks licences, unused dependencies and spelling
 #   make prose            prints how often each folder departs from plain English, and the lines that do
 #   make docs             regenerates the reference tables in docs/
+#   make wheel            builds dist/flowrun_runtime-….whl: the program with its libraries, and the Python API
 #
 #   make bench            measures the runtime, the start of a process and the plugin boundary
 #   make bench-peers      compares the gateway with Jina and with a bare tonic echo
 #   make bench-python     compares Python executors with Jina's
+#   make bench-post       compares `flow.post` of the Python API with Jina's
 #   make bench-overload   measures goodput at five times the peak load
 #   make bench-models     compares encoders with ONNX Runtime in Python
 #   make bench-sentences  compares the sentence encoder with sentence-transformers (installs 6 GB of torch)
@@ -29,7 +31,7 @@
 #   make minilm           builds the MiniLM sentence encoder
 #   make efficientnet     builds the EfficientNet-Lite0 image encoder
 #
-# FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine.
+# FLOWRUN_PORTABLE=1 builds for every x86-64 processor with AVX2 instead of for this machine; `make wheel` sets it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -56,7 +58,7 @@ export CCACHE_NOHASHDIR := 1
 export CMAKE_C_COMPILER_LAUNCHER := ccache
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 
-.PHONY: attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
+.PHONY: wheel packed-wheel attack audit downloads fuzz prose demo test lint bench bench-peers bench-python bench-post bench-overload bench-index bench-index-10m crash storm docs setup data clean-demo clients test-build demo-images demo-video demo-text bench-models bench-sentences models minilm efficientnet onnxruntime
 .DEFAULT_GOAL := test
 
 # Installs the missing ones of the packages $(1).
@@ -125,6 +127,30 @@ endif
 
 clean-demo:
 	rm -rf demo
+
+# --- wheel -----------------------------------------------------------------------------------------------------------
+
+# PROGRAM=FILE packs a program that is built already.
+WHEEL_ENVIRONMENT = $(CLIENTS_CACHE)/wheel-$(shell sha256sum python/requirements-wheel.txt | cut -c1-12)
+
+wheel:
+	@$(MAKE) --no-print-directory packed-wheel $(if $(PROGRAM),,FLOWRUN_PORTABLE=1)
+
+packed-wheel: setup
+	$(call install,binutils python3 python3-venv)
+	@if [ ! -e $(WHEEL_ENVIRONMENT)/complete ]; then \
+	    rm -rf $(WHEEL_ENVIRONMENT) && python3 -m venv $(WHEEL_ENVIRONMENT); \
+	    $(WHEEL_ENVIRONMENT)/bin/pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt; \
+	    touch $(WHEEL_ENVIRONMENT)/complete; \
+	fi
+	[ -n "$(PROGRAM)" ] || cargo build --release --quiet --package flowrun --bin flowrun
+	rm -f dist/flowrun_runtime-*.whl
+	PATH=$(WHEEL_ENVIRONMENT)/bin:$$PATH python3 -B python/make_wheel.py $(or $(PROGRAM),$(TARGET)/release/flowrun) dist
+	@# The wheel is installed and used once.
+	$(WHEEL_ENVIRONMENT)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/flowrun_runtime-*.whl
+	@cd $(WHEEL_ENVIRONMENT) && env -u FLOWRUN_BINARY -u PYTHONPATH PATH=/usr/bin:/bin bin/python -c \
+	    "from flowrun import Flow; flow = Flow().add(uses='TextHashingEncoder').start(); \
+	    print(flow.post('/', ['hello']).embeddings.shape); flow.close()" >/dev/null
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
@@ -277,6 +303,12 @@ bench-python: setup clients
 	FLOWRUN=$(TARGET)/release/flowrun \
 	    PYTHON=$$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
 	    python3 benches/peers/measure.py python:jina python:flowrun
+
+bench-post: setup clients
+	cargo build $(MEASURED)
+	FLOWRUN_BINARY=$(CURDIR)/$(TARGET)/release/flowrun PYTHONPATH=python \
+	    $$(ls -d $(CLIENTS_CACHE)/clients-v1-$$(sha256sum tests/clients/requirements-v1.txt | cut -c1-12))/bin/python \
+	    -B benches/peers/post.py | tail -1
 
 # Pictures: large messages, little computation. Sentences: small messages, much computation.
 bench-overload: demo demo-text

@@ -287,6 +287,20 @@ fn an_option_of_a_batch_job_is_never_ignored_by_a_service() {
 }
 
 #[test]
+fn the_search_page_is_opened_in_the_browser() {
+    let directory = directory("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n");
+    let (browser, opened) = (directory.path().join("browser"), directory.path().join("opened"));
+    // Reading the pipe waits for the program.
+    assert!(Command::new("mkfifo").arg(&opened).status().unwrap().success());
+    std::fs::write(&browser, format!("#!/bin/sh\necho \"$1\" > {}\n", opened.display())).unwrap();
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let variables = [("BROWSER", browser.as_path())];
+    let serving = Serving::start_with(directory.path(), &["serve", "flow.yml", "--open"], &variables);
+    let address = std::fs::read_to_string(&opened).unwrap();
+    assert_eq!(address, format!("http://{}/\n", serving.addresses[0]));
+}
+
+#[test]
 fn the_service_reports_not_ready_during_the_drain_delay_and_still_accepts_requests() {
     let directory = directory("jtype: Flow\nexecutors: [{name: a, uses: Pass}]\n");
     let mut serving = Serving::start(directory.path(), &["serve", "flow.yml", "--drain-delay", "3"]);

@@ -1,5 +1,7 @@
-"""`python -m flowrun` prints the version of the package."""
+"""`python -m flowrun` runs the program `flowrun`."""
 
-from . import __version__
+import sys
 
-print(f"flowrun {__version__}: Python API for executors. Name your module under `py_modules` in a flow and run it with flowrun.")
+from flowrun.program import main
+
+main(sys.argv[1:])

@@ -1,37 +1,78 @@
 """The base class of executors, and the decorators that bind methods to endpoints, modelled on Jina's."""
 
+from __future__ import annotations
+
 import contextvars
 import inspect
 import logging
 import os
 from types import SimpleNamespace
+from typing import Any, Callable, Dict, FrozenSet, Optional, Sequence, Type, TypeVar, Union, overload
+
+from .document import Document
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 # Endpoint of a method that handles all endpoints without a method of their own.
 DEFAULT = "/default"
 
 # Failed documents of the current call, by id. A context variable, because calls may run concurrently.
-FAILED = contextvars.ContextVar("failed")
+FAILED: contextvars.ContextVar[Dict[str, Dict[str, Any]]] = contextvars.ContextVar("failed")
 
 
-def requests(function=None, *, on=None):
-    """Binds a method to the endpoints `on`, or without `on` to all endpoints that have no method of their own."""
+@overload
+def requests(function: _Method, *, on: None = ...) -> _Method: ...
+@overload
+def requests(
+    function: None = ..., *, on: Union[None, str, Sequence[str]] = ..., request_schema: Any = ..., response_schema: Any = ...
+) -> Callable[[_Method], _Method]: ...
+def requests(
+    function: Any = None, *, on: Union[None, str, Sequence[str]] = None, request_schema: Any = None, response_schema: Any = None
+) -> Any:
+    """Binds a method to the endpoints `on`, or without `on` to all endpoints that have no method of their own.
 
-    def mark(function):
+    Args:
+        on: Endpoint, or several.
+        request_schema: Class of docarray from 0.30 on that the documents have, `DocList[MyDoc]`; default: that of the annotation
+            of `docs`.
+        response_schema: No effect: the class of the returned documents counts.
+
+    Example:
+        >>> class Upper(Executor):
+        ...     @requests(on="/upper")
+        ...     def upper(self, docs, **kwargs):
+        ...         for doc in docs:
+        ...             doc.text = doc.text.upper()
+    """
+
+    def mark(function: Any) -> Any:
         names = [DEFAULT] if on is None else [on] if isinstance(on, str) else list(on)
         function.__flowrun_on__ = [name if name.startswith("/") else f"/{name}" for name in names]
+        if request_schema is not None:
+            function.__flowrun_schema__ = request_schema
         return function
 
     return mark if function is None else mark(function)
 
 
-def dynamic_batching(function=None, *, preferred_batch_size=4, timeout=10_000, flush_all=False):
+@overload
+def dynamic_batching(
+    function: _Method, *, preferred_batch_size: int = ..., timeout: float = ..., flush_all: bool = ...
+) -> _Method: ...
+@overload
+def dynamic_batching(
+    function: None = ..., *, preferred_batch_size: int = ..., timeout: float = ..., flush_all: bool = ...
+) -> Callable[[_Method], _Method]: ...
+def dynamic_batching(
+    function: Any = None, *, preferred_batch_size: int = 4, timeout: float = 10_000, flush_all: bool = False
+) -> Any:
     """Requests batching for a method: it is called with about `preferred_batch_size` documents of several requests, for
     which the first request waits at most `timeout` milliseconds. `uses_dynamic_batching` of the flow overrides it."""
     if preferred_batch_size < 1 or timeout < 0:
         raise ValueError("`preferred_batch_size` must be at least 1, and `timeout` not negative")
     settings = {"preferred_batch_size": preferred_batch_size, "timeout": int(timeout), "flush_all": bool(flush_all)}
 
-    def mark(function):
+    def mark(function: Any) -> Any:
         function.__flowrun_batching__ = settings
         return function
 
@@ -46,11 +87,23 @@ class Executor:
     which becomes part of the results of the request.
     """
 
-    def __init__(self, metas=None, requests=None, runtime_args=None, workspace=None, **kwargs):
+    metas: SimpleNamespace
+    runtime_args: SimpleNamespace
+    logger: logging.Logger
+    requests: Dict[str, str]
+
+    def __init__(
+        self,
+        metas: Optional[Dict[str, Any]] = None,
+        requests: Optional[Dict[str, str]] = None,
+        runtime_args: Optional[Dict[str, Any]] = None,
+        workspace: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
         if not hasattr(self, "metas"):
             self._initialise(metas or {}, requests or {}, dict(runtime_args or {}, workspace=workspace))
 
-    def _initialise(self, metas, requests, runtime_args):
+    def _initialise(self, metas: Dict[str, Any], requests: Dict[str, str], runtime_args: Dict[str, Any]) -> None:
         """Sets the attributes of every executor, before the constructor of the derived class runs."""
         self.metas = SimpleNamespace(**{"name": type(self).__name__, "workspace": None, **metas})
         self.runtime_args = SimpleNamespace(**runtime_args)
@@ -66,7 +119,7 @@ class Executor:
             self.requests[endpoint if endpoint.startswith("/") else f"/{endpoint}"] = method
 
     @property
-    def workspace(self):
+    def workspace(self) -> Optional[str]:
         """Directory for the data of this shard, created on first use; `None` if the flow has no workspace."""
         base = getattr(self.runtime_args, "workspace", None) or self.metas.workspace
         if base is None:
@@ -75,7 +128,7 @@ class Executor:
         os.makedirs(path, exist_ok=True)
         return path
 
-    def fail(self, doc, error):
+    def fail(self, doc: Document, error: Union[str, BaseException]) -> None:
         """Marks one document of the current call as failed; the others are not affected. `error` is a text or an
         exception; without a kind of its own, the error has the kind `input`."""
         FAILED.get()[doc.id] = {
@@ -84,11 +137,11 @@ class Executor:
             "message": str(error),
         }
 
-    def close(self):
+    def close(self) -> Any:
         """Called once, after the last call."""
 
 
-def _bound_methods(cls):
+def _bound_methods(cls: type) -> Dict[str, str]:
     """Returns the method names of a class by endpoint, from the decorators."""
     methods = {}
     for base in reversed(cls.__mro__):
@@ -98,7 +151,13 @@ def _bound_methods(cls):
     return methods
 
 
-def create_executor(cls, arguments, metas, requests, runtime_args):
+def create_executor(
+    cls: Type[Executor],
+    arguments: Dict[str, Any],
+    metas: Dict[str, Any],
+    requests: Dict[str, str],
+    runtime_args: Dict[str, Any],
+) -> Executor:
     """Creates an executor. Its constructor receives metas, requests and runtime_args only if it has `**kwargs`."""
     executor = cls.__new__(cls)
     executor._initialise(metas, requests, runtime_args)
@@ -111,7 +170,7 @@ def create_executor(cls, arguments, metas, requests, runtime_args):
     return executor
 
 
-def accepted_arguments(function, offered):
+def accepted_arguments(function: Callable[..., Any], offered: FrozenSet[str]) -> Optional[FrozenSet[str]]:
     """Returns the names in `offered` that a function has parameters for; `None` if it accepts all, by `**kwargs`."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
@@ -119,7 +178,7 @@ def accepted_arguments(function, offered):
     return frozenset(parameter.name for parameter in parameters) & offered
 
 
-def origin_arguments(parameters, docs):
+def origin_arguments(parameters: Dict[str, Any], docs: Any) -> Dict[str, Any]:
     """Returns the arguments `docs_matrix` and `docs_map`: the documents by pod, after a join with `no_reduce`; otherwise
     one list with all of them. Removes the key `__origins__`, which contains the counts, from the parameters."""
     origins = parameters.pop("__origins__", ())

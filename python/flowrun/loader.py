@@ -7,8 +7,12 @@ import sys
 
 from .jina_adapter import JinaAdapter
 from .native_adapter import NativeAdapter
+from .typed_adapter import TypedAdapter
 
-_ADAPTERS = (NativeAdapter, JinaAdapter)
+_ADAPTERS = (TypedAdapter, NativeAdapter, JinaAdapter)
+
+# True while the modules of an executor are imported; a flow must not be started then.
+IMPORTING = False
 
 
 def create_adapter(start):
@@ -25,10 +29,14 @@ def _load_class(start):
         if directory not in sys.path:
             # Appended, so that files in the directory cannot shadow modules of the standard library.
             sys.path.append(directory)
-    modules = []
-    for module in start["modules"]:
-        path = module.get("path")
-        modules.append(_import_file(path) if path else importlib.import_module(module["name"]))
+    global IMPORTING
+    IMPORTING, modules = True, []
+    try:
+        for module in start["modules"]:
+            path = module.get("path")
+            modules.append(_import_file(path) if path else importlib.import_module(module["name"]))
+    finally:
+        IMPORTING = False
     name = start["class"]
     for module in modules:
         found = getattr(module, name, None)

@@ -1,6 +1,9 @@
 """The part of the protobuf encoding that documents need, without a schema compiler."""
 
+from __future__ import annotations
+
 import struct
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
@@ -15,8 +18,14 @@ class WireError(ValueError):
     """Bytes that are not a valid message."""
 
 
-def read_varint(data, position):
+def read_varint(data: bytes, position: int) -> Tuple[int, int]:
     """Decodes the integer at `position`. Returns it and the position after it."""
+    try:
+        byte = data[position]
+    except IndexError:
+        raise WireError("the message is truncated") from None
+    if byte < 0x80:
+        return byte, position + 1
     result = shift = 0
     while True:
         try:
@@ -32,7 +41,7 @@ def read_varint(data, position):
             raise WireError("an integer has more than 10 bytes")
 
 
-def write_varint(number):
+def write_varint(number: int) -> bytes:
     """Encodes an integer, which must not be negative."""
     if number < 0x80:
         return bytes((number,))
@@ -44,7 +53,7 @@ def write_varint(number):
     return bytes(out)
 
 
-def fields(data):
+def fields(data: bytes) -> Iterator[Tuple[int, int, Any, int, int]]:
     """Yields each field of a message as (number, wire type, value, start, end), with its byte range in `data`. The value of
     a varint is an integer, any other value is the encoded bytes."""
     position, end = 0, len(data)
@@ -52,6 +61,7 @@ def fields(data):
         start = position
         key, position = read_varint(data, position)
         wire_type = key & 7
+        value: Any
         if wire_type == VARINT:
             value, position = read_varint(data, position)
         else:
@@ -68,36 +78,71 @@ def fields(data):
         yield key >> 3, wire_type, value, start, position
 
 
-def block(number, data):
+# Key and length of the fields up to 18 with less than 128 bytes, which most fields have.
+SHORT_HEADS = [
+    [write_varint(number << 3 | LENGTH) + bytes((length,)) for length in range(128)] for number in range(19)
+]
+
+
+def block(number: int, data: bytes) -> bytes:
     """Encodes a field of bytes, text, or a message."""
-    return write_varint(number << 3 | LENGTH) + write_varint(len(data)) + data
+    length = len(data)
+    if length < 128 and number < 19:
+        return SHORT_HEADS[number][length] + data
+    return write_varint(number << 3 | LENGTH) + write_varint(length) + data
 
 
-def text_field(number, text):
+def text_field(number: int, text: str) -> bytes:
     """Encodes a field of text; an empty text has no field."""
     return block(number, text.encode()) if text else b""
 
 
-def float_field(number, value):
+def first_fields(data: bytes) -> List[bytes]:
+    """Returns the values of the field 1, a message or bytes, in a message that usually has no other fields."""
+    values: List[bytes] = []
+    position, end = 0, len(data)
+    append = values.append
+    while position < end:
+        if data[position] != 0x0A:
+            number, _, value, _, stop = next(fields(data[position:]))
+            if number == 1:
+                append(value)
+            position += stop
+            continue
+        if position + 1 < end and data[position + 1] < 0x80:
+            start = position + 2
+            stop = start + data[position + 1]
+        else:
+            length, start = read_varint(data, position + 1)
+            stop = start + length
+        if stop > end:
+            raise WireError("the message is truncated")
+        append(data[start:stop])
+        position = stop
+    return values
+
+
+def float_field(number: int, value: float) -> bytes:
     """Encodes a field of a 32-bit float."""
     return write_varint(number << 3 | FIXED32) + _FLOAT.pack(value)
 
 
-def read_float(value):
+def read_float(value: bytes) -> float:
     """Decodes a 32-bit float."""
-    return _FLOAT.unpack(value)[0]
+    number: float = _FLOAT.unpack(value)[0]
+    return number
 
 
-def read_text(value):
+def read_text(value: bytes) -> str:
     """Decodes a text."""
     return str(value, "utf-8")
 
 
-def read_struct(data, number=None, depth=DEPTH_MAX):
+def read_struct(data: bytes, number: Optional[Callable[[float], Any]] = None, depth: int = DEPTH_MAX) -> Dict[str, Any]:
     """Decodes a `Struct` to a dictionary. Numbers without a fraction become integers, unless `number` converts them."""
     if depth == 0:
         raise WireError("values are nested too deeply")
-    result = {}
+    result: Dict[str, Any] = {}
     for field, _, entry, _, _ in fields(data):
         if field == 1:
             name, value = "", None
@@ -110,10 +155,10 @@ def read_struct(data, number=None, depth=DEPTH_MAX):
     return result
 
 
-def _read_value(data, number, depth):
+def _read_value(data: bytes, number: Optional[Callable[[float], Any]], depth: int) -> Any:
     if depth == 0:
         raise WireError("values are nested too deeply")
-    value = None
+    value: Any = None
     for field, _, content, _, _ in fields(data):
         if field == 2:
             value = _DOUBLE.unpack(content)[0]
@@ -136,7 +181,7 @@ def _read_value(data, number, depth):
     return value
 
 
-def write_struct(entries):
+def write_struct(entries: Dict[Any, Any]) -> bytes:
     """Encodes a dictionary as a `Struct`, sorted by name."""
     out = []
     for name in sorted(entries, key=str):
@@ -144,7 +189,7 @@ def write_struct(entries):
     return b"".join(out)
 
 
-def _write_value(value):
+def _write_value(value: Any) -> bytes:
     if value is None:
         return b"\x08\x00"
     if isinstance(value, bool):

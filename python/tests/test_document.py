@@ -3,9 +3,8 @@
 import random
 import unittest
 
-from flowrun import Document, DocumentArray, NamedScore, Tensor
+from flowrun import Document, DocumentArray, NamedScore, Tensor, wire
 from flowrun import document as module
-from flowrun import wire
 
 
 def random_document(draw, depth=2):
@@ -62,6 +61,63 @@ class EncodingTest(unittest.TestCase):
             deep = wire.block(1, wire.block(1, b"a") + wire.block(2, wire.block(5, deep)))
         with self.assertRaises(wire.WireError):
             wire.read_struct(deep)
+
+
+class TextTest(unittest.TestCase):
+    def test_a_text_that_is_set_replaces_the_encoded_one(self):
+        for first in (Document(id="a", text="x"), Document(id="a"), Document(id="a" * 200, text="x"), Document(id="a", uri="u")):
+            for text in ("y", "", None, "y" * 200, "é"):
+                doc = Document.from_bytes(first.to_bytes())
+                doc.text = text
+                again = Document.from_bytes(doc.to_bytes())
+                self.assertEqual((again.id, again.text, again.uri), (first.id, text or "", first.uri))
+        with self.assertRaises(TypeError):
+            Document.from_bytes(Document(id="a", text="x").to_bytes()).text = 5
+
+
+class ReceivedTest(unittest.TestCase):
+    def received(self):
+        from flowrun.document import ReceivedDocuments, write_documents, write_texts
+
+        docs = ReceivedDocuments()
+        docs.add_encoded(write_documents([Document(id="a", text="x"), Document(id="b"), Document(id="c" * 200, text="é" * 200)]))
+        docs.add_encoded(write_texts(["", "y"]))
+        return docs
+
+    def test_texts_are_read_without_decoding_documents(self):
+        docs = self.received()
+        self.assertEqual((len(docs), docs.texts, bool(docs)), (5, ["x", "", "é" * 200, "", "y"], True))
+        self.assertNotEqual(type(docs), DocumentArray)
+        self.assertEqual([doc.text for doc in docs], ["x", "", "é" * 200, "", "y"])
+        self.assertEqual(type(docs), DocumentArray)
+
+    def test_every_operation_of_lists_decodes_the_documents(self):
+        first = Document(id="a", text="x")
+        for operation in (
+            lambda docs: docs[0],
+            lambda docs: docs[0:1][0],
+            lambda docs: next(iter(docs)),
+            lambda docs: list(docs)[0],
+            lambda docs: [*docs][0],
+            lambda docs: ([] + docs)[0],
+            lambda docs: (docs + [])[0],
+            lambda docs: sorted(docs, key=lambda doc: doc.id != "a")[0],
+            lambda docs: docs.copy()[0],
+            lambda docs: docs.pop(0),
+            lambda docs: docs[docs.index(first)],
+            lambda docs: list(reversed(docs))[-1],
+            lambda docs: docs["a"],
+            lambda docs: docs[:1, "id"] == ["a"] and docs[0],
+            lambda docs: max(docs, key=lambda doc: doc.id == "a"),
+        ):
+            self.assertEqual(operation(self.received()), first)
+        self.assertIn(first, self.received())
+        docs = self.received()
+        docs.append(first)
+        self.assertEqual((docs[-1], len(docs)), (first, 6))
+        docs = self.received()
+        docs.texts = list("abcde")
+        self.assertEqual(docs.texts, list("abcde"))
 
 
 class ArrayTest(unittest.TestCase):

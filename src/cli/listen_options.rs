@@ -45,6 +45,9 @@ pub(super) struct ListenOptions {
     /// Accept clients of other machines without a token.
     #[arg(long)]
     pub(super) insecure: bool,
+    /// Open the search page in the program of BROWSER, or else in the browser of the desktop, once the flow is ready.
+    #[arg(long)]
+    pub(super) open: bool,
 }
 
 impl ListenOptions {

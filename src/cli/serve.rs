@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,9 @@ pub(super) fn serve_topology(
             format!("cannot listen on {}", list(&all))
         })?;
         announce(&server, scheme)?;
+        if listen.open {
+            open_page(&server, scheme);
+        }
         run_until_stopped(server, signals, listen.drain_delay(), topology.exit_on_hang).await
     })
 }
@@ -132,6 +136,28 @@ fn announce(server: &Server, scheme: &str) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens the search page in a browser, which ends independently of this process.
+fn open_page(server: &Server, scheme: &str) {
+    let Some(address) = server.addresses().first() else { return };
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(address) };
+    let url = format!("{scheme}://{host}:{}/", address.port());
+    let browser = std::env::var_os("BROWSER").filter(|browser| !browser.is_empty());
+    let mut command = Command::new(browser.unwrap_or_else(|| "xdg-open".into()));
+    command.arg(&url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.spawn() {
+        // A thread reaps the process when it ends.
+        Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
+        Err(error) => {
+            tracing::warn!(%error, "cannot open {url} in a browser; set BROWSER to the name of a program");
+        }
+    }
+}
+
+/// The host of an address as URLs contain it.
+fn host_of(address: &SocketAddr) -> String {
+    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

@@ -110,6 +110,25 @@ fn a_new_flow_passes_its_tests() {
 }
 
 #[test]
+fn new_flows_search_pictures_and_videos() {
+    let directory = tempfile::tempdir().unwrap();
+    let clips = Path::new("tests/oracles/gifs").canonicalize().unwrap();
+    let query = clips.join("g0.gif");
+    for template in ["images", "videos"] {
+        assert_success(&flowrun(directory.path(), &["new", "flow", template, "--template", template]));
+        let project = directory.path().join(template);
+        make(&project);
+        assert_success(&flowrun(&project, &["index.yml", "-i", clips.to_str().unwrap()]));
+        let arguments = ["query.yml", "-i", query.to_str().unwrap(), "-o", "-"];
+        let found = flowrun(&project, &arguments);
+        assert_success(&found);
+        let results = json_lines(text(&found.stdout));
+        // The first match of a stored clip is itself.
+        assert_eq!(results[0]["matches"][0]["uri"], results[0]["uri"], "{template}");
+    }
+}
+
+#[test]
 fn existing_directories_and_invalid_names_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("there")).unwrap();

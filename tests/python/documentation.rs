@@ -82,22 +82,40 @@ fn the_jina_example_runs_unmodified() {
     }
 }
 
+/// Runs the unit tests of the Python package with an interpreter.
+fn run_unit_tests(python: &Path) {
+    let output = Command::new(python)
+        .args(["-m", "unittest", "discover", "--start-directory", "tests", "--top-level-directory", "."])
+        .current_dir("python")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("FLOWRUN_BINARY", env!("CARGO_BIN_EXE_flowrun"))
+        // Executors run in the interpreter of the test.
+        .env_remove("VIRTUAL_ENV")
+        .output()
+        .unwrap();
+    let stderr = text(&output.stderr);
+    assert!(
+        output.status.success() && stderr.contains("\nOK") && !stderr.contains("Ran 0 tests"),
+        "{}\n{stderr}",
+        text(&output.stdout)
+    );
+}
+
 #[test]
 fn the_python_package_passes_its_unit_tests() {
-    for python in
-        [Some("python3".into()), environment("v1").map(|environment| environment.join("bin/python"))]
-    {
-        let Some(python) = python else { continue };
-        let output = Command::new(&python)
-            .args(["-m", "unittest", "discover", "--start-directory", "tests"])
-            .current_dir("python")
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
-        let stderr = text(&output.stderr);
-        assert!(
-            output.status.success() && stderr.contains("\nOK") && !stderr.contains("Ran 0 tests"),
-            "{stderr}"
-        );
+    run_unit_tests(Path::new("python3"));
+}
+
+#[test]
+fn the_python_package_passes_its_unit_tests_with_numpy_and_docarray_before_0_30() {
+    if let Some(environment) = environment("v1") {
+        run_unit_tests(&environment.join("bin/python"));
+    }
+}
+
+#[test]
+fn the_python_package_passes_its_unit_tests_with_docarray_from_0_30_on() {
+    if let Some(environment) = environment("v2") {
+        run_unit_tests(&environment.join("bin/python"));
     }
 }

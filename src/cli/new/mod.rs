@@ -26,7 +26,7 @@ pub(super) struct NewOptions {
 enum NewCommand {
     /// Create an executor, and a flow that uses it
     Executor(ExecutorOptions),
-    /// Create a flow of built-in executors, with example documents
+    /// Create the flows of a search, of built-in executors
     Flow(FlowOptions),
     /// Create a placement of a flow, with its pods on workers
     Placement(PlacementOptions),
@@ -47,6 +47,9 @@ struct FlowOptions {
     /// Name of the flow and of its directory: letters, digits, `-` and `_`.
     #[arg(value_parser = name)]
     name: String,
+    /// Documents that the flow searches.
+    #[arg(long, value_enum, default_value_t, value_name = "TEMPLATE")]
+    template: Search,
 }
 
 #[derive(Debug, Args)]
@@ -83,13 +86,35 @@ impl Language {
     }
 }
 
+/// Documents that a new flow searches. To add some, add a variant here and its template in [`Search::template`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Search {
+    /// Texts, with example documents.
+    #[default]
+    Texts,
+    /// Pictures, by their colours and edges.
+    Images,
+    /// Scenes of videos, by pictures.
+    Videos,
+}
+
+impl Search {
+    fn template(self) -> Template {
+        match self {
+            Self::Texts => template::TEXTS,
+            Self::Images => template::IMAGES,
+            Self::Videos => template::VIDEOS,
+        }
+    }
+}
+
 /// Writes the files of the template and prints the next commands to type.
 pub(super) fn new(options: &NewOptions) -> anyhow::Result<Exit> {
     let (name, template, with_sdk) = match &options.command {
         NewCommand::Executor(options) => {
             (&options.name, options.lang.template(), options.lang == Language::Rust)
         }
-        NewCommand::Flow(options) => (&options.name, template::FLOW, false),
+        NewCommand::Flow(options) => (&options.name, options.template.template(), false),
         NewCommand::Placement(options) => return new_placement(options),
     };
     let directory = PathBuf::from(name);

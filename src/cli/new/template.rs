@@ -46,18 +46,42 @@ pub(super) const PYTHON: Template = Template {
     next: include_str!("python/next.txt"),
 };
 
-/// Flow of built-in executors.
-pub(super) const FLOW: Template = Template {
+/// Flow that searches texts, with example documents.
+pub(super) const TEXTS: Template = Template {
     files: &[
-        ("index.yml", include_str!("flow/index.yml.txt")),
-        ("query.yml", include_str!("flow/query.yml.txt")),
-        ("documents.jsonl", include_str!("flow/documents.jsonl.txt")),
-        ("queries.jsonl", include_str!("flow/queries.jsonl.txt")),
-        ("Makefile", include_str!("flow/Makefile.txt")),
-        ("README.md", include_str!("flow/README.md.txt")),
+        ("index.yml", include_str!("flow/texts/index.yml.txt")),
+        ("query.yml", include_str!("flow/texts/query.yml.txt")),
+        ("documents.jsonl", include_str!("flow/texts/documents.jsonl.txt")),
+        ("queries.jsonl", include_str!("flow/texts/queries.jsonl.txt")),
+        ("Makefile", include_str!("flow/texts/Makefile.txt")),
+        ("README.md", include_str!("flow/texts/README.md.txt")),
         (".gitignore", "/workspace/\n"),
     ],
-    next: include_str!("flow/next.txt"),
+    next: include_str!("flow/texts/next.txt"),
+};
+
+/// Flow that searches pictures.
+pub(super) const IMAGES: Template = Template {
+    files: &[
+        ("index.yml", include_str!("flow/images/index.yml.txt")),
+        ("query.yml", include_str!("flow/images/query.yml.txt")),
+        ("Makefile", include_str!("flow/images/Makefile.txt")),
+        ("README.md", include_str!("flow/images/README.md.txt")),
+        (".gitignore", "/workspace/\n"),
+    ],
+    next: include_str!("flow/images/next.txt"),
+};
+
+/// Flow that searches videos by pictures.
+pub(super) const VIDEOS: Template = Template {
+    files: &[
+        ("index.yml", include_str!("flow/videos/index.yml.txt")),
+        ("query.yml", include_str!("flow/videos/query.yml.txt")),
+        ("Makefile", include_str!("flow/videos/Makefile.txt")),
+        ("README.md", include_str!("flow/videos/README.md.txt")),
+        (".gitignore", "/workspace/\n"),
+    ],
+    next: include_str!("flow/videos/next.txt"),
 };
 
 /// Replaces the placeholders in a text.

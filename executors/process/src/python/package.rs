@@ -6,17 +6,30 @@ use serde_json::{Map, Value};
 pub(super) const BOOTSTRAP: &str = include_str!("../../../../python/flowrun/bootstrap.py");
 
 /// Names and sources of the modules.
-const MODULES: [(&str, &str); 11] = [
+const MODULES: [(&str, &str); 24] = [
     ("flowrun", include_str!("../../../../python/flowrun/__init__.py")),
     ("flowrun.child", include_str!("../../../../python/flowrun/child.py")),
+    ("flowrun.class_source", include_str!("../../../../python/flowrun/class_source.py")),
+    ("flowrun.client", include_str!("../../../../python/flowrun/client.py")),
+    ("flowrun.conversion", include_str!("../../../../python/flowrun/conversion.py")),
     ("flowrun.document", include_str!("../../../../python/flowrun/document.py")),
     ("flowrun.errors", include_str!("../../../../python/flowrun/errors.py")),
     ("flowrun.executor", include_str!("../../../../python/flowrun/executor.py")),
+    ("flowrun.flow", include_str!("../../../../python/flowrun/flow.py")),
+    ("flowrun.flow_file", include_str!("../../../../python/flowrun/flow_file.py")),
+    ("flowrun.grpc_client", include_str!("../../../../python/flowrun/grpc_client.py")),
+    ("flowrun.http_client", include_str!("../../../../python/flowrun/http_client.py")),
+    ("flowrun.index", include_str!("../../../../python/flowrun/index.py")),
     ("flowrun.jina_adapter", include_str!("../../../../python/flowrun/jina_adapter.py")),
     ("flowrun.loader", include_str!("../../../../python/flowrun/loader.py")),
     ("flowrun.messages", include_str!("../../../../python/flowrun/messages.py")),
     ("flowrun.native_adapter", include_str!("../../../../python/flowrun/native_adapter.py")),
+    ("flowrun.program", include_str!("../../../../python/flowrun/program.py")),
+    ("flowrun.protocol", include_str!("../../../../python/flowrun/protocol.py")),
+    ("flowrun.service", include_str!("../../../../python/flowrun/service.py")),
+    ("flowrun.typed_adapter", include_str!("../../../../python/flowrun/typed_adapter.py")),
     ("flowrun.unused", include_str!("../../../../python/flowrun/unused.py")),
+    ("flowrun.websocket", include_str!("../../../../python/flowrun/websocket.py")),
     ("flowrun.wire", include_str!("../../../../python/flowrun/wire.py")),
 ];
 
