@@ -27,6 +27,7 @@ mod gateway;
 mod hanging;
 mod isolation;
 mod load;
+mod media;
 mod memory;
 mod merging;
 mod observing;
