@@ -57,4 +57,5 @@ mod tiff;
 mod topology;
 mod typos;
 mod usage;
+mod video_pages;
 mod videos;
