@@ -169,6 +169,37 @@ pub const REQUEST_DOCUMENTS_MAX: usize = 10_000;
 /// Bytes of the ids and URIs of documents that the web pages have shown. A `data:` URI contains the picture itself.
 pub const SHOWN_BYTES_MAX: usize = 32 << 20;
 
+/// Bytes of the thumbnails and previews that the web pages keep: a thousand thumbnails, or about 40 previews.
+pub const MEDIA_CACHE_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of a thumbnail: many times those of a JPEG picture of 360 pixels per side.
+pub const THUMBNAIL_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a preview: twice those of [`PREVIEW_SECONDS_MAX`] at the largest bit rate.
+pub const PREVIEW_BYTES_MAX: usize = 4 << 20;
+
+/// Seconds of a preview. Of a longer span, the beginning is shown.
+pub const PREVIEW_SECONDS_MAX: f64 = 10.0;
+
+/// Times in videos that thumbnails and previews may name, in seconds: eleven days.
+pub const MEDIA_TIME_MAX: f64 = 1e6;
+
+/// Longest time of making a thumbnail. Seeking in a file with few key frames takes seconds.
+pub const THUMBNAIL_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Longest time of cutting a preview. One of a video in high definition takes two seconds on one core.
+pub const PREVIEW_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Thumbnails, and previews, that are made at a time, so that pages do not slow the flow down. Each is a process of `ffmpeg` if it is
+/// that of a video.
+pub const MEDIA_CONCURRENT: usize = 2;
+
+/// Requests that wait for a thumbnail: those of several pages. Further ones are answered with 503.
+pub const THUMBNAILS_WAITING_MAX: usize = 64;
+
+/// Requests that wait for a preview. Further ones are answered with 503.
+pub const PREVIEWS_WAITING_MAX: usize = 8;
+
 /// Open connections. With little memory there are fewer ([`CONNECTIONS_MEMORY_DIVISOR`]). One peer may have half of them,
 /// because a proxy is one peer.
 pub const CONNECTIONS_MAX: usize = 10_000;

@@ -78,7 +78,12 @@ pub enum Description {
     Text(&'static str),
     /// Summary of a route, and the model that it returns.
     Model(&'static str, &'static str),
+    /// Summary of a route that returns a picture or video, its media type, and the fields of its query.
+    Media(&'static str, &'static str, &'static [QueryField]),
 }
+
+/// Field of a query: name, JSON type, whether it is required, and its meaning.
+pub type QueryField = (&'static str, &'static str, bool, &'static str);
 
 /// Expands `$expand!` with the rows of the table: path, method, access, enabled, description, handler.
 macro_rules! built_in_routes {
@@ -108,7 +113,20 @@ macro_rules! built_in_routes {
             "/dashboard" get PublicGet Dashboard Description::Hidden => pages::assets::dashboard;
             "/dashboard/log" get Admin Dashboard Description::Hidden => pages::log_events::log_events;
             "/pages/{file}" get PublicGet Always Description::Hidden => pages::assets::asset;
-            "/thumbnail" get Read Always Description::Hidden => pages::thumbnail::thumbnail;
+            "/thumbnail" get Read Always Description::Hidden => pages::media::thumbnail;
+            "/media/thumbnail" get Read Always Description::Media(
+                "a thumbnail of a document that a search with the header `x-flowrun-page` has returned",
+                "image/jpeg",
+                &[("id", "string", true, "id of the document"),
+                  ("t", "number", false, "time of the frame of a video in seconds")],
+            ) => pages::media::thumbnail;
+            "/media/preview" get Read Always Description::Media(
+                "a clip of a video that a search with the header `x-flowrun-page` has returned",
+                "video/mp4",
+                &[("id", "string", true, "id of the document"),
+                  ("start", "number", true, "beginning of the clip in seconds"),
+                  ("end", "number", false, "end of the clip in seconds; at most 10 seconds are shown")],
+            ) => pages::media::preview;
 
             "/jina.JinaRPC/Call" post Endpoint Always Description::Hidden => grpc::call::call;
             "/jina.JinaSingleDataRequestRPC/process_single_data" post Endpoint Always Description::Hidden

@@ -23,6 +23,7 @@ mod job_options;
 mod job_report;
 mod listen_options;
 mod logging;
+mod media_tools;
 mod new;
 mod optional;
 mod plugin;

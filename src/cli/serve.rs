@@ -16,6 +16,7 @@ use super::async_runtime::block_on;
 use super::exit::{EarlyExit, Exit};
 use super::flow_file::{FlowFile, FlowOptions};
 use super::listen_options::ListenOptions;
+use super::media_tools::MEDIA_TOOLS;
 use super::shutdown::{Signals, exit_of_drained};
 use super::terminal::{is_json, is_quiet};
 use crate::diagnostic::Severity;
@@ -75,7 +76,7 @@ pub(super) fn serve_topology(
         let signals = Signals::take()?;
         let flow = file.launch(topology, Severity::Note, runtime::launch_background).await?;
         let gateway = Gateway::new(Arc::new(flow), topology, tokens);
-        let gateway = gateway.with_pages(flowrun_image::thumbnail, log.clone());
+        let gateway = gateway.with_pages(MEDIA_TOOLS, log.clone());
         let gateway = match worker {
             Some(worker) => gateway.with_identity(worker),
             None => gateway,

@@ -53,7 +53,7 @@ pub use listen::{Server, serve};
 pub use metrics::{METRICS, Metric};
 pub(crate) use pages::log_stream::LogFields;
 pub use pages::log_stream::LogStream;
-pub use pages::state::MakeThumbnail;
+pub use pages::media_tools::{MakePreview, MakeThumbnail, MediaOptions, MediaTools};
 pub use security::{Token, Tokens, UnsafeBind, check_bind};
 pub use service::Gateway;
 pub use tls::{Tls, TlsError};

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _, SizeAbove};
 
 use super::browsers::{BrowserPolicy, cors_layer, refuse_foreign_pages};
 use super::http::endpoint_paths::{EndpointPath, endpoint_paths};
@@ -122,10 +122,11 @@ fn endpoint_routes(paths: Vec<EndpointPath>, gateway: &Gateway) -> Router<Arc<Ga
     compressed(router)
 }
 
-/// Compresses long responses for clients that accept it, except images, which are compressed already, and events, which
-/// must not be buffered.
+/// Compresses long responses for clients that accept it, except images and videos, which are compressed already, and events,
+/// which must not be buffered.
 fn compressed(router: Router<Arc<Gateway>>) -> Router<Arc<Gateway>> {
     let long = SizeAbove::new(HTTP_COMPRESS_BYTES_MIN).and(DefaultPredicate::new());
+    let long = long.and(NotForContentType::const_new("video/"));
     router.layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(long))
 }
 

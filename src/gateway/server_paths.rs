@@ -78,7 +78,7 @@ impl ServerPaths {
     }
 
     /// Makes paths under the directories relative to them, by removing the directories from `text`.
-    fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.0.iter().fold(Cow::Borrowed(text), |text, root| {
             let (mut hidden, mut copied) = (String::new(), 0);
             for start in starts(&text, root) {

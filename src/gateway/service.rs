@@ -19,7 +19,8 @@ use super::flow_info::FlowInfo;
 use super::ids::{new_id, with_ids};
 use super::metrics::counters::GatewayCounters;
 use super::pages::log_stream::LogStream;
-use super::pages::state::{MakeThumbnail, PageState};
+use super::pages::media_tools::MediaTools;
+use super::pages::state::PageState;
 use super::partial_failure;
 use super::rejection_limiter::RejectionLimiter;
 use super::request::{GatewayRequest, GatewayResponse, Rejection, RequestFailure};
@@ -60,7 +61,7 @@ pub struct Gateway {
     /// by one.
     pub(super) worker: Option<Arc<WorkerIdentity>>,
     /// Paths that replies do not contain.
-    paths: ServerPaths,
+    pub(super) paths: ServerPaths,
     /// Keys of the gateway in the flow file: routes, title, CORS, compression.
     pub(super) config: GatewaySpec,
     /// Maximum of requests in flight per stream, for clients that set none.
@@ -122,10 +123,10 @@ impl Gateway {
         Self { traces: Some(traces), ..self }
     }
 
-    /// Shows thumbnails and the log on the web pages.
+    /// Shows thumbnails, previews and the log on the web pages.
     #[must_use]
-    pub fn with_pages(mut self, make_thumbnail: MakeThumbnail, log: LogStream) -> Self {
-        self.pages.make_thumbnail = Some(make_thumbnail);
+    pub fn with_pages(mut self, media_tools: MediaTools, log: LogStream) -> Self {
+        self.pages.media_tools = Some(media_tools);
         self.pages.log = Some(log);
         self
     }

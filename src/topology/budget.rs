@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{InputPort, Memory, PodPlan, format_bytes};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits::{
-    CONNECTION_BYTES, CONNECTIONS_MAX, CONNECTIONS_MEMORY_DIVISOR, CONNECTIONS_MIN, QUEUE_BYTES_MAX,
-    QUEUE_BYTES_MIN, QUEUE_MEMORY_DIVISOR, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX,
+    CONNECTION_BYTES, CONNECTIONS_MAX, CONNECTIONS_MEMORY_DIVISOR, CONNECTIONS_MIN, MEDIA_CACHE_BYTES_MAX,
+    MEDIA_CONCURRENT, PREVIEW_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_BYTES_MIN, QUEUE_MEMORY_DIVISOR,
+    REQUEST_BYTES_MAX, SHOWN_BYTES_MAX, THUMBNAIL_BYTES_MAX,
 };
 
 /// Upper bound of the memory that requests occupy, inside the flow and at its gateway. It does not include the
@@ -45,9 +46,11 @@ impl MemoryBound {
         self.connections_max.saturating_mul(CONNECTION_BYTES)
     }
 
-    /// Bytes of the ids and URIs that the web pages keep: see [`SHOWN_BYTES_MAX`].
+    /// Bytes of the ids and URIs that the web pages keep, of their thumbnails and previews, and of those that are being made, whose
+    /// buffers may double: see [`SHOWN_BYTES_MAX`] and [`MEDIA_CACHE_BYTES_MAX`].
     pub fn pages_bytes(self) -> usize {
-        SHOWN_BYTES_MAX
+        let in_progress = 2 * MEDIA_CONCURRENT * (PREVIEW_BYTES_MAX + THUMBNAIL_BYTES_MAX);
+        SHOWN_BYTES_MAX + MEDIA_CACHE_BYTES_MAX + in_progress
     }
 
     /// The bound in bytes.
@@ -196,7 +199,7 @@ mod tests {
     fn a_bound_beyond_the_memory_is_a_warning_with_a_prefetch_that_fits() {
         assert!(BOUND.warning(memory(BOUND.bytes())).is_none());
         let warning = BOUND.warning(memory(BOUND.bytes() - 1)).unwrap();
-        assert_eq!((warning.code, warning.message.contains("6.1 GiB")), (Code::MemoryExceeded, true));
+        assert_eq!((warning.code, warning.message.contains("6.2 GiB")), (Code::MemoryExceeded, true));
         assert_eq!(
             BOUND.compared_with(memory(4 << 30)),
             "memory of the container: 4 GiB; `prefetch: 5` fits"

@@ -116,6 +116,21 @@ impl Browser {
         self.evaluate(&promise).await;
     }
 
+    /// Presses and releases a key: `Enter`, `Tab` or `Escape`.
+    pub(crate) async fn press(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Enter" => (13, "\r"),
+            "Tab" => (9, ""),
+            "Escape" => (27, ""),
+            _ => panic!("{key}"),
+        };
+        for event in ["keyDown", "keyUp"] {
+            let text = if event == "keyDown" { text } else { "" };
+            let event = json!({ "type": event, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
+            self.command("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
     /// Selects a file in the input element that `selector` matches.
     pub(crate) async fn select_file(&mut self, selector: &str, file: &Path) {
         let root = self.command("DOM.getDocument", json!({})).await["root"]["nodeId"].clone();

@@ -1,19 +1,29 @@
-//! `GroupMatches`: groups matches with an equal tag. Like [`TopK`](super::top_k), it does not sort.
+//! `GroupMatches`: groups matches with an equal tag, and merges those of a group into time ranges ([`ranges`](super::ranges)).
+//! Like [`TopK`](super::top_k), it does not sort.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use flowrun_sdk::{
     AccessPaths, AsyncExecutor, Build, BuildError, Call, Document, Documents, ExecutorError, ExecutorType,
     Instance, Value, async_trait, parse_parameters,
 };
 
+use crate::ranges::{Ranges, merge};
+
 flowrun_sdk::parameters! {
     /// The parameters of `GroupMatches`.
     pub(crate) struct GroupMatchesParameters {
         /// Tag to group by, such as `video_id`. A match without the tag is unchanged.
         tag: String,
-        /// Number of matches per group, from the first; null for all.
+        /// Number of matches per group, from the first; null for all. With `ranges`, the number of ranges.
         per_group: Option<usize> = None,
+        /// Merges the matches of a group into time ranges: `off`; `scenes` for those with an equal tag `scene_number`; `times` for
+        /// those whose tag `timestamp` is at most `gap` after that of another. A range is its first match with the tags `start`
+        /// and `end` (seconds) and `frames` (number of matches).
+        ranges: Ranges = Ranges::Off,
+        /// Longest time between consecutive matches of a range of `ranges: times`, in seconds.
+        gap: Duration = Duration::from_secs(5),
         /// Default number of groups; null for all. The request's `top_k` overrides it.
         top_k: Option<usize> = None,
         /// Documents whose matches are grouped.
@@ -24,7 +34,7 @@ flowrun_sdk::parameters! {
 pub(crate) const TYPE: ExecutorType = ExecutorType::new::<GroupMatchesParameters>(
     "GroupMatches",
     "Replaces matches with an equal tag by one match, whose id is the tag's value, whose score is that of the first, and \
-     whose matches are the replaced ones.",
+     whose matches are the replaced ones, or time ranges of them.",
     create,
 );
 
@@ -46,23 +56,32 @@ impl AsyncExecutor for GroupMatches {
 impl GroupMatches {
     /// Groups and ungrouped matches, in the order of the first match of each.
     fn groups(&self, matches: Documents) -> Vec<Document> {
-        let per_group = self.0.per_group.unwrap_or(usize::MAX);
+        let GroupMatchesParameters { tag, per_group, ranges, gap, .. } = &self.0;
+        let per_group = per_group.unwrap_or(usize::MAX);
+        // Without ranges, further matches of a group are not kept.
+        let kept = if *ranges == Ranges::Off { per_group } else { usize::MAX };
         let (mut groups, mut positions) = (Vec::new(), HashMap::new());
+        let mut members: Vec<Vec<Document>> = Vec::new();
         for found in matches {
-            let Some(value) = found.tags.get(&self.0.tag).filter(|value| !value.is_null()) else {
+            let Some(value) = found.tags.get(tag).filter(|value| !value.is_null()) else {
                 groups.push(found);
+                members.push(Vec::new());
                 continue;
             };
             let id = group_id(value);
             let position = *positions.entry(id.clone()).or_insert_with(|| {
                 groups.push(self.new_group(id, value.clone(), &found));
+                members.push(Vec::new());
                 groups.len() - 1
             });
-            if let Some(group) = groups.get_mut(position).filter(|group| group.matches.len() < per_group) {
-                group
-                    .matches
-                    .make_mut()
-                    .push(Document { adjacency: found.adjacency.saturating_add(1), ..found });
+            if let Some(members) = members.get_mut(position).filter(|members| members.len() < kept) {
+                members.push(Document { adjacency: found.adjacency.saturating_add(1), ..found });
+            }
+        }
+        for position in positions.into_values() {
+            if let (Some(group), Some(members)) = (groups.get_mut(position), members.get_mut(position)) {
+                let merged = merge(std::mem::take(members), *ranges, *gap);
+                group.matches = merged.into_iter().take(per_group).collect();
             }
         }
         groups
@@ -78,7 +97,7 @@ impl GroupMatches {
 }
 
 /// Group id for the value of a tag. 3 and 3.0 are equal, since Jina's messages turn integers into floats.
-fn group_id(value: &Value) -> String {
+pub(crate) fn group_id(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => {

@@ -12,6 +12,7 @@ mod log;
 mod media_type;
 mod no_parameters;
 mod pass;
+mod ranges;
 mod reverse_matches;
 mod select_fields;
 mod sort_matches;

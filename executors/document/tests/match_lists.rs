@@ -156,3 +156,92 @@ fn matches_with_an_equal_tag_become_one_at_the_position_of_the_first() {
     assert_eq!(groups, [(0.1, vec!["a1", "a2"]), (0.2, vec!["3", "3.0"]), (0.3, vec![]), (0.6, vec![])]);
     assert_eq!(answer.documents[0].matches[0].tags["video"], "a");
 }
+
+/// A frame of a video, as `VideoSegmenter` describes it.
+fn frame(id: &str, time: f64, scene: (u32, f64, f64)) -> Document {
+    let (number, start, end) = scene;
+    found(id, &[("x", 1.0)])
+        .with_tag("video_id", "v")
+        .with_tag("timestamp", time)
+        .with_tag("scene_number", number)
+        .with_tag("scene_start", start)
+        .with_tag("scene_end", end)
+}
+
+/// Ranges of one video: id, start, end and number of frames of each.
+fn ranges(with: &Value, frames: Vec<Document>) -> Vec<(String, f64, f64, u64)> {
+    let mut document = Document::new("q");
+    document.matches = frames.into();
+    let answer = open("GroupMatches", with).call("/search", vec![document], &Value::Null).unwrap();
+    let range = |found: &Document| {
+        let time = |name: &str| found.tags.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let count = found.tags.get("frames").and_then(Value::as_u64).unwrap_or(0);
+        (found.id.clone(), time("start"), time("end"), count)
+    };
+    assert_eq!(answer.documents[0].matches.len(), 1);
+    answer.documents[0].matches[0].matches.iter().map(range).collect()
+}
+
+#[test]
+fn frames_of_one_scene_become_a_range_with_the_id_scores_and_time_of_the_best() {
+    let (bridge, beach) = ((4, 425.0, 432.5), (9, 610.25, 611.0));
+    let frames = || {
+        vec![
+            frame("b2", 430.0, bridge),
+            frame("c1", 610.5, beach),
+            frame("b1", 427.5, bridge).with_tag("scene_number", 4.0),
+            frame("alone", 3.0, bridge).with_tag("scene_number", Value::Null),
+            frame("b3", 432.0, bridge),
+        ]
+    };
+    let with = json!({"tag": "video_id", "ranges": "scenes"});
+    let found = ranges(&with, frames());
+    assert_eq!(found[..2], [("b2".to_owned(), 425.0, 432.5, 3), ("c1".to_owned(), 610.25, 611.0, 1)]);
+    assert_eq!((found.len(), found[2].0.as_str(), found[2].3), (3, "alone", 0));
+    let one = ranges(&json!({"tag": "video_id", "ranges": "scenes", "per_group": 1}), frames());
+    assert_eq!(one, [("b2".to_owned(), 425.0, 432.5, 3)]);
+    // The frames stay single by default.
+    assert_eq!(ranges(&json!({"tag": "video_id"}), frames()).len(), 5);
+}
+
+#[test]
+fn frames_closer_than_the_gap_become_a_range_from_the_first_to_the_last() {
+    let times = [428.0, 60.0, 425.0, 431.5, 58.0, 437.0];
+    let frames = || times.iter().map(|time| frame(&time.to_string(), *time, (0, 0.0, 900.0))).collect();
+    let ranges = |gap: f64| ranges(&json!({"tag": "video_id", "ranges": "times", "gap": gap}), frames());
+    assert_eq!(
+        ranges(5.0),
+        [
+            ("428".to_owned(), 425.0, 431.5, 3),
+            ("60".to_owned(), 58.0, 60.0, 2),
+            ("437".to_owned(), 437.0, 437.0, 1),
+        ]
+    );
+    assert_eq!(ranges(5.5)[0], ("428".to_owned(), 425.0, 437.0, 4));
+    assert_eq!(ranges(0.0).len(), times.len());
+}
+
+proptest! {
+    #[test]
+    fn ranges_hold_every_frame_once_and_their_best_frame(
+        times in proptest::collection::vec(0..200_u16, 0..40),
+        gap in 0..20_u16,
+    ) {
+        let frames: Vec<Document> = times
+            .iter()
+            .enumerate()
+            .map(|(rank, time)| frame(&rank.to_string(), f64::from(*time), (0, 0.0, 0.0)))
+            .collect();
+        prop_assume!(!frames.is_empty());
+        let found = ranges(&json!({"tag": "video_id", "ranges": "times", "gap": gap}), frames);
+        prop_assert_eq!(found.iter().map(|(.., count)| *count).sum::<u64>(), times.len() as u64);
+        for (id, start, end, _) in &found {
+            let time = f64::from(times[id.parse::<usize>().unwrap()]);
+            prop_assert!((*start..=*end).contains(&time));
+        }
+        // Two ranges are further apart than the gap.
+        let mut sorted: Vec<(f64, f64)> = found.iter().map(|(_, start, end, _)| (*start, *end)).collect();
+        sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
+        prop_assert!(sorted.windows(2).all(|pair| pair[1].0 - pair[0].1 > f64::from(gap)));
+    }
+}

@@ -29,7 +29,7 @@ use flowrun_sdk::{Build, ContentKind, ExecutorDescription, ExecutorType};
 pub use clip_frames::{ClipFrame, visit_frames};
 pub use describe::{IMAGE_DESCRIPTOR_ENCODER, ModelEncoder, image_torch_encoder, keras_image_encoder};
 pub use preprocess::{ImagePreprocessor, PreprocessingSpec};
-pub use thumbnail::thumbnail;
+pub use thumbnail::{fitting_size, thumbnail, thumbnail_at};
 
 /// The executors of this crate that need no model.
 pub static EXECUTORS: &[ExecutorType] = &[

@@ -42,6 +42,12 @@ pub struct CallBudget {
 }
 
 impl CallBudget {
+    /// The budget of work outside of a call, which ends with `cancellation`: without a deadline and without a bound of bytes.
+    #[must_use]
+    pub fn until_cancelled(cancellation: Cancellation) -> Self {
+        Self::unbounded().with_deadline(None, cancellation)
+    }
+
     /// A budget without a deadline and without a bound of bytes, with a cancellation of its own.
     pub(crate) fn unbounded() -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The video of a document, opened without reading it into memory.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 
 use flowrun_sdk::guard::{self, CONTENT_BYTES_MAX, OpenedUri};
@@ -21,9 +21,46 @@ pub(crate) enum VideoContent {
 
 /// An open video file.
 #[derive(Debug)]
-pub(crate) struct VideoFile {
+pub struct VideoFile {
     pub(crate) file: File,
     pub(crate) container: Container,
+}
+
+impl VideoFile {
+    /// Detects the format of opened content; `None` for pictures, which `is_picture` detects from the first bytes.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not a video of a supported format.
+    pub fn open(
+        content: &OpenedUri,
+        is_picture: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<Self>, ExecutorError> {
+        match content {
+            OpenedUri::Inline(bytes) if is_picture(bytes) => Ok(None),
+            OpenedUri::Inline(bytes) => Self::from_bytes(bytes).map(Some),
+            OpenedUri::File(file, path) => {
+                let unreadable =
+                    |error| ExecutorError::input(format_args!("cannot read {}: {error}", path.display()));
+                let head = head(file).map_err(unreadable)?;
+                if is_picture(&head) {
+                    return Ok(None);
+                }
+                let container = Container::detect(&head)?;
+                Ok(Some(Self { container, file: file.try_clone().map_err(unreadable)? }))
+            }
+        }
+    }
+
+    /// A video in memory, which is written to an unnamed file.
+    ///
+    /// # Errors
+    /// If it is not a video of a supported format, or the file cannot be written.
+    fn from_bytes(content: &[u8]) -> Result<Self, ExecutorError> {
+        let container = Container::detect(content)?;
+        let mut file = temporary_file()?;
+        file.write_all(content).map_err(write_error)?;
+        Ok(Self { container, file })
+    }
 }
 
 impl VideoContent {
@@ -45,17 +82,14 @@ impl VideoContent {
                     budget.reserve(bytes.len())?;
                     Self::from_bytes::<A>(&bytes)
                 }
-                OpenedUri::File(file, path) => {
-                    let unreadable =
-                        |error| ExecutorError::input(format_args!("cannot read {}: {error}", path.display()));
-                    let head = head(&file).map_err(unreadable)?;
-                    match A::mime_type(&head) {
-                        Some(mime_type) => {
-                            let content = guard::read_uri_within_budget(uri, CONTENT_BYTES_MAX, budget)?;
-                            Ok(Self::Picture { content, mime_type })
-                        }
-                        None => Ok(Self::Video(VideoFile { container: Container::detect(&head)?, file })),
+                opened @ OpenedUri::File(..) => {
+                    let is_picture = |head: &[u8]| A::mime_type(head).is_some();
+                    if let Some(video) = VideoFile::open(&opened, is_picture)? {
+                        return Ok(Self::Video(video));
                     }
+                    let content = guard::read_uri_within_budget(uri, CONTENT_BYTES_MAX, budget)?;
+                    let mime_type = A::mime_type(&content).unwrap_or_default();
+                    Ok(Self::Picture { content, mime_type })
                 }
             },
         }
@@ -65,11 +99,7 @@ impl VideoContent {
         if let Some(mime_type) = A::mime_type(content) {
             return Ok(Self::Picture { content: content.clone(), mime_type });
         }
-        let container = Container::detect(content)?;
-        let file = unnamed_file(content).map_err(|error| {
-            ExecutorError::resource(format_args!("cannot write the video to a temporary file: {error}"))
-        })?;
-        Ok(Self::Video(VideoFile { file, container }))
+        VideoFile::from_bytes(content).map(Self::Video)
     }
 
     /// The media type.
@@ -97,10 +127,16 @@ fn head(file: &File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// A file without a name that holds `content`: ffmpeg must be able to seek, which a pipe cannot. It is gone when it is closed.
-fn unnamed_file(content: &[u8]) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(content)?;
-    file.rewind()?;
-    Ok(file)
+/// An empty file without a name: ffmpeg must be able to seek, which a pipe cannot. It is gone when it is closed.
+///
+/// # Errors
+/// If the file cannot be created.
+pub(crate) fn temporary_file() -> Result<File, ExecutorError> {
+    tempfile::tempfile().map_err(write_error)
+}
+
+/// The error of a temporary file.
+#[expect(clippy::needless_pass_by_value, reason = "an argument of `map_err`")]
+pub(crate) fn write_error(error: io::Error) -> ExecutorError {
+    ExecutorError::resource(format_args!("cannot write the video to a temporary file: {error}"))
 }

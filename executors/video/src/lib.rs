@@ -1,10 +1,11 @@
-//! `VideoSegmenter`: cuts videos into scenes and frames.
+//! `VideoSegmenter`: cuts videos into scenes and frames. Also previews of videos.
 //!
 //! Videos are decoded by the system's `ffmpeg` and `ffprobe` programs, one process at a time for each replica, with raw frames
 //! through a pipe ([`ffmpeg`]). The container format is detected from the content and forced, so that neither playlists nor
 //! network addresses are followed. Scene cuts are found in the decoded frames ([`scenes`]), whatever their source.
 //! Animated GIF, WebP and PNG need no ffmpeg: the program supplies their decoder ([`Animations`]), because executor crates depend on
-//! the SDK alone. Deliberately not here: sound, and writing videos.
+//! the SDK alone. The same processes make still pictures and short clips of videos for web pages ([`preview`]). Deliberately not
+//! here: sound, and other output.
 
 mod animation;
 mod chunks;
@@ -15,6 +16,7 @@ mod frame;
 mod frame_size;
 mod limits;
 mod parameters;
+mod preview;
 mod scenes;
 mod segmenter;
 mod selection;
@@ -23,8 +25,11 @@ mod time_limit;
 use flowrun_sdk::{ContentKind, ExecutorDescription, ExecutorType};
 
 pub use animation::Animations;
+pub use content::VideoFile;
 pub use ffmpeg::installed;
 pub use frame::VideoFrame;
+pub use limits::VIDEO_BYTES_MAX;
+pub use preview::{PreviewOptions, clip_of_frames};
 
 /// The executor type `VideoSegmenter` with the given decoder of animated pictures.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Largest video file in bytes: two hours at the bit rate of a Blu-ray disc are half of it. The file is never in memory.
-pub(crate) const VIDEO_BYTES_MAX: u64 = 64 << 30;
+pub const VIDEO_BYTES_MAX: u64 = 64 << 30;
 
 /// Longest side of a frame in pixels, before scaling: more than 8K video.
 pub(crate) const SIDE_MAX: u32 = 16_384;
@@ -28,6 +28,9 @@ pub(crate) const PROBE_BYTES_MAX: u64 = 1 << 20;
 
 /// Longest time without a new decoded frame. Seeking over the sound of an hour takes seconds.
 pub(crate) const STALL_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Frames per second of a clip: enough for movement, and a third of the bytes of the usual rates.
+pub(crate) const CLIP_RATE: u32 = 15;
 
 /// Bytes at the beginning of a file from which its format is detected.
 pub(crate) const HEAD_BYTES: usize = 4096;

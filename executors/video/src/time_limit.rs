@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use flowrun_sdk::{CallBudget, ExecutorError};
+use flowrun_sdk::{CallBudget, ErrorKind, ExecutorError};
 
 /// Interval of checking for cancellation while waiting.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -14,14 +14,25 @@ pub(crate) struct TimeLimit<'a> {
     budget: &'a CallBudget,
     until: Instant,
     timeout: Duration,
+    /// Kind and end of the message of the error about a timeout.
+    error: (ErrorKind, &'static str),
 }
+
+/// Remedy for a parameter that is too short.
+const LONGER_TIMEOUT: &str = " (`timeout`); set a longer one, or split the video";
 
 impl<'a> TimeLimit<'a> {
     /// The time from now to `timeout`, or to the end of the request.
     pub(crate) fn new(budget: &'a CallBudget, timeout: Duration) -> Self {
         // A timeout that is too long for the clock is no timeout.
         let until = Instant::now().checked_add(timeout).unwrap_or_else(|| far_future(Instant::now()));
-        Self { budget, until, timeout }
+        Self { budget, until, timeout, error: (ErrorKind::Input, LONGER_TIMEOUT) }
+    }
+
+    /// Like [`new`](Self::new), for a timeout that no parameter sets.
+    pub(crate) fn fixed(budget: &'a CallBudget, timeout: Duration) -> Self {
+        let error = (ErrorKind::Expired, "; try again when the machine is less busy");
+        Self { error, ..Self::new(budget, timeout) }
     }
 
     /// Waits for the next message, at most `longest`; `None` if the sender is gone.
@@ -84,9 +95,11 @@ impl<'a> TimeLimit<'a> {
             return Ok(());
         }
         let seconds = self.timeout.as_secs_f64();
-        Err(ExecutorError::input(format_args!(
-            "{work} took more than the {seconds} seconds allowed (`timeout`); set a longer one, or split the video"
-        )))
+        let (kind, remedy) = self.error;
+        Err(ExecutorError::new(
+            kind,
+            format_args!("{work} took more than the {seconds} seconds allowed{remedy}"),
+        ))
     }
 }
 

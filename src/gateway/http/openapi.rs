@@ -13,7 +13,7 @@ use super::models;
 use crate::gateway::flow_info::FlowInfo;
 use crate::gateway::json_response::json_response;
 use crate::gateway::service::Gateway;
-use crate::routes::{BUILT_IN, Description, Route, ignores_documents};
+use crate::routes::{BUILT_IN, Description, QueryField, Route, ignores_documents};
 
 /// A picture of one pixel: the example document of flows that need pictures.
 const EXAMPLE_PICTURE: &str = "data:image/gif;base64,R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=";
@@ -223,10 +223,42 @@ fn plain_operation(description: Description) -> Option<Value> {
         Description::Object(summary) => (summary, "application/json", json!({ "type": "object" })),
         Description::Text(summary) => (summary, "text/plain", json!({ "type": "string" })),
         Description::Model(summary, model) => (summary, "application/json", model_reference(model)),
+        Description::Media(summary, media_type, query) => {
+            return Some(media_operation(summary, media_type, query));
+        }
     };
     let content = json!({ media_type: { "schema": schema } });
     Some(json!({
         "summary": summary,
         "responses": { "200": { "description": summary, "content": content } },
     }))
+}
+
+/// OpenAPI operation of a route that returns a picture or video.
+fn media_operation(summary: &str, media_type: &str, query: &[QueryField]) -> Value {
+    let parameters = query.iter().map(|(name, json_type, required, description)| {
+        json!({
+            "name": name,
+            "in": "query",
+            "required": required,
+            "schema": { "type": json_type },
+            "description": description,
+        })
+    });
+    let content = json!({ media_type: { "schema": { "type": "string", "format": "binary" } } });
+    let mut responses =
+        Map::from_iter([("200".to_owned(), json!({ "description": summary, "content": content }))]);
+    let errors = [
+        ("404", "no search has returned a document with this id, or its file does not exist"),
+        ("413", "the file is too large"),
+        ("422", "a time is not valid, or the file cannot be decoded"),
+        ("501", "`ffmpeg` is not installed"),
+        ("503", "too many are being made; retry after `Retry-After` seconds"),
+        ("504", "making it took too long"),
+    ];
+    let text = json!({ "text/plain": { "schema": { "type": "string" } } });
+    responses.extend(errors.map(|(code, description)| {
+        (code.to_owned(), json!({ "description": description, "content": text }))
+    }));
+    json!({ "summary": summary, "parameters": parameters.collect::<Value>(), "responses": responses })
 }

@@ -4,9 +4,10 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-/// Content security policy: scripts, styles and images from the gateway only; images also as `blob:` and `data:` URLs.
-const POLICY: &str =
-    "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'";
+/// Content security policy: scripts, styles, images and videos from the gateway only; images also as `blob:` and `data:` URLs, videos
+/// also as `blob:` URLs.
+const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; \
+                      base-uri 'none'";
 
 /// The search page, at `/` for browsers.
 pub(in crate::gateway) fn search() -> Response {
@@ -30,6 +31,8 @@ pub(in crate::gateway) async fn asset(Path(file): Path<String>) -> Response {
         "gateway.js" => ("text/javascript; charset=utf-8", include_str!("assets/gateway.js")),
         "dom.js" => ("text/javascript; charset=utf-8", include_str!("assets/dom.js")),
         "docs.js" => ("text/javascript; charset=utf-8", include_str!("assets/docs.js")),
+        "video.js" => ("text/javascript; charset=utf-8", include_str!("assets/video.js")),
+        "facets.js" => ("text/javascript; charset=utf-8", include_str!("assets/facets.js")),
         "search.js" => ("text/javascript; charset=utf-8", include_str!("assets/search.js")),
         "dashboard.js" => ("text/javascript; charset=utf-8", include_str!("assets/dashboard.js")),
         _ => return (StatusCode::NOT_FOUND, "no such file").into_response(),

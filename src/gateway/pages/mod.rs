@@ -7,9 +7,12 @@
 //! prompts for a token, keeps it in the browser tab, and sends it in a header.
 
 pub(super) mod assets;
+mod byte_range;
 pub(super) mod dashboard;
 pub(super) mod log_events;
 pub(super) mod log_stream;
+pub(super) mod media;
+mod media_cache;
+pub(super) mod media_tools;
 pub(super) mod shown_documents;
 pub(super) mod state;
-pub(super) mod thumbnail;

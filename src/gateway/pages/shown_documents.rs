@@ -1,4 +1,5 @@
-//! Documents that the pages have shown. Only these have thumbnails, so that `/thumbnail` exposes no other file.
+//! Documents that the pages have shown. Only these have thumbnails, so that `/media/thumbnail` and
+//! `/media/preview` expose no other file.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use flowrun_sdk::Documents;
 use crate::limits::SHOWN_BYTES_MAX;
 
 /// Header of a request whose results a page will show; its value is ignored. A client that sends it can read the files of
-/// its results as thumbnails, as far as [`thumbnail`](super::thumbnail) reads such files.
+/// its results as thumbnails and previews, as far as [`media`](super::media) reads such files.
 pub(in crate::gateway) const PAGE_HEADER: &str = "x-flowrun-page";
 
 /// Maximum of remembered documents. The search page shows at most 60 at a time.

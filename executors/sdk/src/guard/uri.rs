@@ -56,6 +56,21 @@ pub enum OpenedUri {
     Inline(Bytes),
 }
 
+impl OpenedUri {
+    /// Reads the content, of at most `bytes_max` bytes, from the beginning.
+    ///
+    /// # Errors
+    /// Those of [`read_file`](super::read_file).
+    pub fn read(&self, bytes_max: u64) -> Result<Bytes, GuardError> {
+        match self {
+            Self::File(file, path) => {
+                file::read_reserving(file, path, bytes_max, |_| Ok::<(), GuardError>(())).map(Bytes::from)
+            }
+            Self::Inline(bytes) => Ok(bytes.clone()),
+        }
+    }
+}
+
 /// Opens the content of a URI of at most `bytes_max` bytes without reading it: for files that are too large for memory, and for
 /// other programs that read them.
 ///

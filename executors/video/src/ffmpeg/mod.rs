@@ -9,10 +9,12 @@ mod child;
 mod decode;
 mod lines;
 mod log;
+mod output;
 mod probe;
 mod programs;
 
 pub(crate) use decode::decode;
+pub(crate) use output::output;
 pub(crate) use probe::probe;
-pub(crate) use programs::Programs;
 pub use programs::installed;
+pub(crate) use programs::{Programs, add_input, add_raw_input};

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use flowrun_sdk::{ExecutorError, guard};
 
 use crate::container::Container;
+use crate::frame_size::FrameSize;
 use crate::limits::{FRAME_PIXELS_MAX, TRACKS_MAX};
 
 /// Commands that install ffmpeg, for messages.
@@ -79,6 +80,18 @@ pub(crate) fn add_input(command: &mut Command, container: Container, codec_white
         .args(["-f", container.demuxer()])
         // A path, unlike `pipe:0`, can be opened for seeking.
         .args(["-i", "/dev/fd/0"]);
+}
+
+/// Adds raw frames of three bytes per pixel on standard input as the input of `command`.
+pub(crate) fn add_raw_input(command: &mut Command, FrameSize { width, height }: FrameSize, rate: u32) {
+    command.args(["-protocol_whitelist", "file,pipe", "-f", "rawvideo", "-pix_fmt", "rgb24"]).args([
+        "-s",
+        &format!("{width}x{height}"),
+        "-r",
+        &rate.to_string(),
+        "-i",
+        "/dev/fd/0",
+    ]);
 }
 
 /// True if videos of the codec are decoded.

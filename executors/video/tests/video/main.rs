@@ -14,6 +14,7 @@ mod drawing;
 mod formats;
 mod frames;
 mod hostile;
+mod previews;
 mod processes;
 mod scenes;
 mod support;

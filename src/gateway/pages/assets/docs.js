@@ -67,15 +67,21 @@ function tryForm(path, method, operation, number) {
       const query = new URLSearchParams(inputs.filter((input) => input.value).map((input) => [input.name, input.value]));
       const headers = { ...(body ? { "content-type": "application/json" } : {}), ...(streams ? { accept: "text/event-stream" } : {}) };
       const response = await request(query.size ? `${path}?${query}` : path, { method: method.toUpperCase(), headers, body: body?.value });
+      const took = () => element("p", { className: response.ok ? "faint" : "error", textContent: `${response.status} in ${Math.round(performance.now() - started)} ms` });
+      const kind = /^(image|video)\//.exec(response.headers.get("content-type") ?? "")?.[1];
+      if (kind) {
+        const source = URL.createObjectURL(await response.blob());
+        output.replaceChildren(took(), element(kind === "image" ? "img" : "video", { src: source, controls: true, alt: "Response" }));
+        return;
+      }
       let text = await response.text();
       try {
         text = JSON.stringify(JSON.parse(text), null, 2);
       } catch {
         // The body is not JSON.
       }
-      const took = Math.round(performance.now() - started);
       output.replaceChildren(
-        element("p", { className: response.ok ? "faint" : "error", textContent: `${response.status} in ${took} ms` }),
+        took(),
         element("pre", { tabIndex: 0, textContent: text }),
       );
     } catch (error) {

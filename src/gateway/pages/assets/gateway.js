@@ -47,13 +47,26 @@ export async function request(path, options = {}) {
   }
 }
 
+/** Times that a request is repeated while the gateway makes too many thumbnails or previews. */
+const RETRIES = 30;
+
+/** Requests a thumbnail or preview; waits while too many are being made. */
+export async function requestMedia(path, signal) {
+  for (let attempt = 0; ; attempt += 1) {
+    const response = await request(path, { signal });
+    const seconds = Number(response.headers.get("retry-after"));
+    if (response.status !== 503 || !seconds || attempt === RETRIES || signal?.aborted) return response;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  }
+}
+
 /** Loads an image into an `<img>`, which cannot send the token itself. Calls `onMissing` with the reason if the gateway has none. */
 export async function loadImage(image, path, onMissing = () => {}) {
   if (!path.startsWith("/")) {
     image.src = path;
     return;
   }
-  const response = await request(path);
+  const response = await requestMedia(path);
   if (!response.ok) {
     onMissing(await response.text());
     return;

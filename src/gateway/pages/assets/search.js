@@ -1,7 +1,10 @@
-// The search page: sends a text or an image, animated ones included, to the endpoint /search, and shows the matches in a grid.
+// The search page: sends a text or an image, animated ones included, to the endpoint /search, and shows the matches in a grid; videos with the
+// moments that were found in them.
 
-import { loadImage, request } from "/pages/gateway.js";
+import { loadImage, request, requestMedia } from "/pages/gateway.js";
 import { byId, element } from "/pages/dom.js";
+import { filterExpression, resetFacets, showFacets } from "/pages/facets.js";
+import { formatMoment, momentButtons, momentsOf, playMoments, thumbnailUrl } from "/pages/video.js";
 
 const [form, text, file, count, query, status, note, results, whole] =
   ["form", "text", "file", "count", "query", "status", "note", "results", "whole"].map(byId);
@@ -12,7 +15,7 @@ let flow = { needed_content: null, order: null };
 /** Display name of a document: the file name of its URI, or its id. */
 function nameOf(match) {
   const path = match.uri && !match.uri.startsWith("data:") ? match.uri : match.id;
-  return path.split("/").pop();
+  return path.split("/").pop() || match.id;
 }
 
 /** URL of the image of a document: its own blob, or a thumbnail of the gateway; null for a text. */
@@ -20,7 +23,7 @@ function imageUrl(match) {
   const type = match.mime_type ?? "";
   if (match.blob && type.startsWith("image/")) return `data:${type};base64,${match.blob}`;
   const isText = match.text || (type && !/^(image|video)\//.test(type));
-  return match.uri && !isText ? `/thumbnail?id=${encodeURIComponent(match.id)}` : null;
+  return match.uri && !isText ? thumbnailUrl(match, momentsOf(match)[0]?.best) : null;
 }
 
 /** The first score of a match, as a distance or a score according to its order, with its name as the title; null without scores. */
@@ -32,8 +35,14 @@ function scoreOf(match) {
   return { text: `${word} ${(score.value ?? 0).toFixed(2)}`, title: [name, meaning].filter(Boolean).join(": ") };
 }
 
-/** The query document for “More like this”: the content of a match that the flow reads. */
-function queryLike({ uri, blob, mime_type, text }) {
+/** The query document for “More like this”: the content of a match that the flow reads; of a video its best frame. */
+async function queryLike(match) {
+  const { uri, blob, mime_type, text } = match;
+  const [moment] = momentsOf(match);
+  if (moment) {
+    const response = await requestMedia(thumbnailUrl(match, moment.best));
+    if (response.ok) return { blob: await base64(await response.blob()), mime_type: "image/jpeg" };
+  }
   if (text && flow.needed_content !== "picture") return { text };
   if (blob) return { blob, mime_type };
   return uri ? { uri } : { text: text ?? "" };
@@ -47,8 +56,15 @@ let repeat = () => {};
 
 /** Searches with a document, and shows its matches below `preview`. A later search replaces an earlier one. */
 async function search(queryDocument, preview) {
+  resetFacets();
+  repeat = () => find(queryDocument, preview);
+  await repeat();
+}
+
+/** Sends a query with the selected filters. */
+async function find(queryDocument, preview) {
   const number = ++latest;
-  repeat = () => search(queryDocument, preview);
+  const filter = filterExpression();
   note.hidden = true;
   query.replaceChildren(...preview);
   status.className = "faint";
@@ -62,7 +78,7 @@ async function search(queryDocument, preview) {
       body: JSON.stringify({
         data: [queryDocument],
         exec_endpoint: "/search",
-        parameters: { top_k: Number(count.value), limit: Number(count.value) },
+        parameters: { top_k: Number(count.value), limit: Number(count.value), ...(filter ? { filter } : {}) },
       }),
     });
     const body = await response.json().catch(() => ({}));
@@ -72,11 +88,13 @@ async function search(queryDocument, preview) {
     if (!response.ok) throw new Error(body.detail ?? `the gateway returned status ${response.status}`);
     const matches = body.data?.[0]?.matches ?? [];
     results.replaceChildren(...matches.map(tile));
+    showFacets(matches.flatMap(momentsOf), () => repeat());
     const took = Math.round(performance.now() - started);
     const all = matches.length < Number(count.value) ? ", all that the flow returned" : "";
+    const shards = queriedShards(body.parameters?.__results__);
     status.textContent = matches.length
-      ? `${matches.length} results in ${took} ms${all}`
-      : `No results, in ${took} ms`;
+      ? `${matches.length} ${matches.length === 1 ? "result" : "results"} in ${took} ms${all}${shards}`
+      : `No results${filter ? " within these filters: remove one to see more" : ""} (${took} ms${shards})`;
   } catch (error) {
     if (number !== latest) return;
     results.replaceChildren();
@@ -87,12 +105,24 @@ async function search(queryDocument, preview) {
   }
 }
 
+/** Number of the shards of each pod that were queried, if the reply contains it. */
+function queriedShards(results) {
+  const pods = Object.entries(results ?? {}).filter(([, result]) => Number.isInteger(result?.shards_asked));
+  return pods.map(([pod, result]) => `; queried ${result.shards_asked} of ${result.shards} shards of ${pod}`).join("");
+}
+
+/** Tags of a video that its moments show. */
+const MOMENT_TAGS = new Set(["video_id", "timestamp", "start", "end"]);
+
 /** Creates the tile of a match. */
 function tile(match, position) {
   const name = nameOf(match);
-  const picture = element("button", { type: "button", className: "picture", title: "Show the whole result" });
-  picture.setAttribute("aria-label", `Show ${name}`);
-  picture.addEventListener("click", () => showWhole(match, url));
+  const moments = momentsOf(match);
+  const play = (number) => playMoments(match, name, moments, number);
+  const label = moments.length ? `Play ${name} ${formatMoment(moments[0])}` : `Show ${name}`;
+  const picture = element("button", { type: "button", className: "picture", title: moments.length ? "Play a preview" : "Show the whole result" });
+  picture.setAttribute("aria-label", label);
+  picture.addEventListener("click", () => (moments.length ? play(0) : showWhole(match, url)));
   const text = () => element("span", { className: "text", textContent: match.text || name });
   const url = imageUrl(match);
   if (url) {
@@ -101,6 +131,7 @@ function tile(match, position) {
     const showText = () => picture.replaceChildren(text());
     image.addEventListener("error", showText, { once: true });
     picture.append(image);
+    if (moments.length) picture.append(element("span", { className: "badge", textContent: `▶ ${formatMoment(moments[0])}` }));
     loadImage(image, url, (reason) => {
       showText();
       note.textContent = `A picture is missing: ${reason}`;
@@ -112,7 +143,8 @@ function tile(match, position) {
   const about = element("div", { className: "about" }, element("b", { className: "name", textContent: `${position + 1}. ${name}`, title: match.uri || match.id }));
   const score = scoreOf(match);
   if (score) about.append(element("span", { className: "faint", textContent: score.text, title: score.title }));
-  const tags = Object.entries(match.tags ?? {}).filter(([, value]) => typeof value !== "object");
+  if (moments.length) about.append(momentButtons(name, moments, play));
+  const tags = Object.entries(match.tags ?? {}).filter(([tag, value]) => typeof value !== "object" && !(moments.length && MOMENT_TAGS.has(tag)));
   if (tags.length) {
     about.append(element("dl", {}, ...tags.flatMap(([tag, value]) => [
       element("dt", { textContent: tag }),
@@ -121,12 +153,13 @@ function tile(match, position) {
   }
   const more = element("button", { type: "button", textContent: "More like this" });
   more.setAttribute("aria-label", `More like ${name}`);
-  more.addEventListener("click", () => {
-    const label = element("span", { textContent: `More like ${name}` });
+  more.addEventListener("click", async () => {
+    const moment = moments.length ? `, ${formatMoment(moments[0])}` : "";
+    const label = element("span", { textContent: `More like ${name}${moment}` });
     const images = url ? [element("img", { alt: "" })] : [];
-    for (const image of images) loadImage(image, url);
-    search(queryLike(match), [...images, label]);
+    for (const image of images) loadImage(image, url).catch(() => image.remove());
     scrollTo({ top: 0 });
+    search(await queryLike(match), [...images, label]);
   });
   about.append(more);
   return element("li", {}, picture, about);
@@ -144,7 +177,7 @@ function showWhole(match, url) {
   if (match.text) content.append(element("p", { textContent: match.text }));
   whole.showModal();
 }
-whole.querySelector("button").addEventListener("click", () => whole.close());
+whole.querySelector("button.close").addEventListener("click", () => whole.close());
 
 /** Encodes a blob as base64, for JSON. */
 function base64(blob) {
@@ -210,6 +243,7 @@ function searchLinked() {
     text.value = "";
     status.textContent = "";
     [results, query].forEach((part) => part.replaceChildren());
+    resetFacets();
   }
 }
 addEventListener("popstate", searchLinked);
