@@ -12,6 +12,7 @@ use flowrun_sdk::Catalog;
 pub fn built_in() -> Catalog {
     Catalog::new([
         flowrun_document::EXECUTORS,
+        flowrun_hints::EXECUTORS,
         flowrun_image::EXECUTORS,
         flowrun_text::EXECUTORS,
         encoders::EXECUTORS,

@@ -222,3 +222,42 @@ fn filtered_search_queries_only_shards_that_may_match() {
     assert_eq!(nothing["parameters"]["__results__"]["frames"]["shards_asked"], 1);
     assert!(nothing["data"][0]["matches"].as_array().is_none_or(Vec::is_empty), "{nothing}");
 }
+
+#[test]
+fn a_text_narrows_the_search_by_a_picture_and_lists_frames_without_one() {
+    let data = data();
+    let workspace = tempfile::tempdir().unwrap();
+    let index = flowrun("flows/media/index.yml", workspace.path(), &data.join("clips/index"), &[]);
+    assert!(index.status.success(), "{}", String::from_utf8_lossy(&index.stderr));
+    let picture = std::fs::read_dir(data.join("clips/query")).unwrap().next().unwrap().unwrap().path();
+    let queries = [
+        json!({"id": "plain", "uri": picture}),
+        json!({"id": "narrowed", "uri": picture, "text": "mostly blue, before 0:30"}),
+        json!({"id": "listed", "text": "mostly blue, before 0:30"}),
+        json!({"id": "relaxed", "uri": picture, "text": "scene 77, mostly blue"}),
+    ];
+    let input = workspace.path().join("queries.jsonl");
+    std::fs::write(&input, queries.map(|query| format!("{query}\n")).concat()).unwrap();
+    let results = workspace.path().join("results.jsonl");
+    let query =
+        flowrun("flows/media/query.yml", workspace.path(), &input, &["-o", results.to_str().unwrap()]);
+    assert!(query.status.success(), "{}", String::from_utf8_lossy(&query.stderr));
+    let answers: BTreeMap<String, Value> = lines(&results)
+        .into_iter()
+        .map(|answer| (answer["id"].as_str().unwrap().to_owned(), answer))
+        .collect();
+    assert_eq!(answers.len(), 4, "{}", String::from_utf8_lossy(&query.stderr));
+    // Frames are the matches of the videos that match.
+    let frames = |id: &str| -> Vec<Value> {
+        let videos = answers[id]["matches"].as_array().unwrap();
+        videos.iter().flat_map(|video| video["matches"].as_array().unwrap().clone()).collect()
+    };
+    let is_blue = |frame: &Value| frame["tags"]["colours"].as_array().unwrap().contains(&json!("blue"));
+    assert!(!frames("plain").iter().all(is_blue));
+    for id in ["narrowed", "listed", "relaxed"] {
+        assert!(!frames(id).is_empty() && frames(id).iter().all(is_blue), "{id}");
+    }
+    assert_eq!(answers["relaxed"]["tags"]["relaxed"]["without"], json!(["scene_number == 77"]));
+    assert_eq!(answers["listed"]["tags"]["filter"], json!(["timestamp < 30", "colours == \"blue\""]));
+    assert!(answers["narrowed"]["tags"].get("relaxed").is_none());
+}

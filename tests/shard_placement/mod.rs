@@ -1,5 +1,6 @@
 //! Sharding strategies and `polling: relevant`: an index with any strategy answers like one shard, and stores each id once.
 
+mod hints;
 mod probing;
 
 use std::path::Path;

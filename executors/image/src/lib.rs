@@ -20,6 +20,7 @@ mod pixels;
 mod preprocess;
 mod raster;
 pub mod resize;
+mod scene_tagger;
 mod target_size;
 mod thumbnail;
 mod value_range;
@@ -44,6 +45,7 @@ pub static EXECUTORS: &[ExecutorType] = &[
     craft::FIVE_IMAGE_CROPPER.with_plain_description(),
     craft::SLIDING_WINDOW_IMAGE_CROPPER.with_plain_description(),
     craft::IMAGE_FLIPPER.with_plain_description(),
+    scene_tagger::SCENE_TAGGER.with_plain_description(),
     IMAGE_DESCRIPTOR_ENCODER,
 ];
 

@@ -1,6 +1,6 @@
 //! The parameter `columns`: the tags that filters may name, and their types.
 
-use flowrun_sdk::filter::{Filter, Scalar, without_tags_prefix};
+use flowrun_sdk::filter::{Filter, FilterError, Scalar, without_tags_prefix};
 use flowrun_sdk::{ExecutorError, RequestParameters, Value};
 
 /// Largest number of columns.
@@ -93,18 +93,26 @@ impl Columns {
     /// # Errors
     /// [`flowrun_sdk::ErrorKind::Parameter`] when it is not a filter, or does not fit the columns.
     pub(crate) fn filter(&self, parameters: &RequestParameters) -> Result<Option<Filter>, ExecutorError> {
-        let value = match parameters.get("filter") {
-            None | Some(Value::Null) => return Ok(None),
-            Some(value) => value,
-        };
+        match parameters.get("filter") {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                self.parse_filter(value).map_err(|error| ExecutorError::parameter("filter", error))
+            }
+        }
+    }
+
+    /// Parses a filter; `None` when it matches every document.
+    ///
+    /// # Errors
+    /// When it is not a filter, or does not fit the columns.
+    pub(crate) fn parse_filter(&self, value: &Value) -> Result<Option<Filter>, FilterError> {
         let check = |name: &str, value: Option<&Scalar>| match (self.type_of(name)?, value) {
             (Some(column_type), Some(value)) if !column_type.accepts(value) => {
                 Err(format!("must be {}, as configured in `columns`", column_type.describe()))
             }
             _ => Ok(()),
         };
-        let filter = Filter::parse(value, &check);
-        let filter = filter.map_err(|error| ExecutorError::parameter("filter", error))?;
+        let filter = Filter::parse(value, &check)?;
         Ok((filter != Filter::MATCH_ALL).then_some(filter))
     }
 

@@ -24,6 +24,7 @@ mod ann;
 mod byte_size;
 mod columns;
 mod description;
+mod document_filter;
 mod document_store;
 mod embedding;
 mod endpoint_help;

@@ -19,7 +19,7 @@ flowrun_sdk::choice! {
 }
 
 /// A query vector and its norm.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) vector: Vec<f32>,
     squared_norm: f64,

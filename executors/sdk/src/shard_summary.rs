@@ -36,6 +36,13 @@ pub trait ShardSummary: Send + Sync {
     /// filter, or an invalid one, which the executor itself reports when it is called.
     fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter>;
 
+    /// Filters of one document of a request to that endpoint, in addition to the request's. The first that matches a stored
+    /// document applies. Empty if the document brings none, or invalid ones, which the executor reports when it is called.
+    fn document_filters(&self, endpoint: &str, document: &Document) -> Vec<Filter> {
+        let _ = (endpoint, document);
+        Vec::new()
+    }
+
     /// Returns `false` only if no stored document matches the filter. Includes all documents whose write was acknowledged.
     fn may_match(&self, filter: &Filter) -> bool;
 

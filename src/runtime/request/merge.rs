@@ -2,17 +2,20 @@
 //!
 //! Documents with the same id become one: fields that the earlier part leaves unset are filled from the later part,
 //! chunks and matches are merged by id, scores and evaluations by name; documents without a counterpart are added.
-//! Matches found by different shards are merged by score and cut to top-k; different lists that they return in a field
+//! Matches found by different shards are merged by score and cut to top-k, without those of shards that dropped more conditions
+//! of a document's filter than others; different lists that they return in a field
 //! of docarray's second schema are concatenated, as in Jina. The merge is associative; its order is the order of the
 //! parts (`needs`, or shard number), never the order of arrival. Waiting for the parts is the task of
 //! [`gather`](super::gather).
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flowrun_sdk::{DocarrayFields, Document, Documents, FIELD_RECORD_TAG, Order, Tags, Tensor, Value};
 
 use super::content::Content;
+use super::relaxation::keep_least_relaxed;
 use crate::spec::Join;
 
 /// Order and number of the matches that a document keeps when shards are merged.
@@ -116,7 +119,10 @@ fn merge_lists(left: &mut Documents, right: Documents, policy: MergePolicy) {
 }
 
 /// Fills the unset fields of `left` from `right`, which has the same id.
-fn merge_documents(left: &mut Document, right: Document, policy: MergePolicy) {
+fn merge_documents(left: &mut Document, mut right: Document, policy: MergePolicy) {
+    if policy.matches.is_some() {
+        keep_least_relaxed(left, &mut right);
+    }
     let fill = |left: &mut String, right: String| {
         if left.is_empty() {
             *left = right;
@@ -218,7 +224,7 @@ fn merge_matches(left: &mut Documents, right: Documents, policy: MatchPolicy) {
 }
 
 /// Orders two matches by score, then by id; matches without a score come last.
-fn compare(left: &Document, right: &Document, order: Order) -> std::cmp::Ordering {
+fn compare(left: &Document, right: &Document, order: Order) -> Ordering {
     let value = |document: &Document| document.score().map(|score| score.value);
     let scores = match (value(left), value(right)) {
         (Some(left), Some(right)) if order == Order::Ascending => left.total_cmp(&right),

@@ -13,6 +13,7 @@ mod merge;
 mod message;
 mod parameters;
 mod pending;
+mod relaxation;
 mod target;
 mod trace;
 

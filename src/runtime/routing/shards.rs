@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use flowrun_sdk::filter::Filter;
 use flowrun_sdk::{Document, ExecutorError, Parameter, RequestParameters, ShardSummary, WholeShardRequests};
 
 use super::clusters::squared_distance;
@@ -13,6 +14,10 @@ use crate::spec::Strategy;
 
 /// The endpoint at which the parameter `probe` limits a request to the nearest shards.
 pub(in crate::runtime) const SEARCH_ENDPOINT: &str = "/search";
+
+/// Maximum number of documents whose own filters choose shards: parsing them must not delay other requests. The filters of more
+/// documents together rarely exclude a shard.
+const FILTERING_DOCUMENTS_MAX: usize = 64;
 
 /// Summaries of a pod's shards, and the placement of its documents.
 pub(in crate::runtime) struct PodShards {
@@ -56,7 +61,7 @@ impl PodShards {
             || self.summaries.iter().flatten().any(|summary| summary.targets_all(endpoint, parameters))
     }
 
-    /// The shards that a request must visit: those that may contain matches of its filter. At `/search` with the
+    /// The shards that a request must visit: those that may contain matches of its filter, and of those of its documents. At `/search` with the
     /// parameter `probe`, only the `probe` nearest ones to each document.
     ///
     /// # Errors
@@ -67,7 +72,7 @@ impl PodShards {
         parameters: &RequestParameters,
         documents: &[Document],
     ) -> Result<Vec<usize>, ExecutorError> {
-        let candidates = self.matching_filter(endpoint, parameters);
+        let candidates = self.matching_filters(endpoint, parameters, documents);
         let probe = probe(parameters)?;
         let Some(probe) = probe.filter(|_| endpoint == SEARCH_ENDPOINT && !documents.is_empty()) else {
             return Ok(candidates);
@@ -105,18 +110,50 @@ impl PodShards {
         nearest.into_iter().take(count).map(|(_, shard)| shard).chain(unknown).collect()
     }
 
-    /// The shards that may contain matches of the request's filter. If there are none, the first shard is returned, so
-    /// that an executor builds the empty reply.
-    fn matching_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Vec<usize> {
+    /// The shards that may contain matches of the request's filter and of the filter of one of its documents. If there are
+    /// none, the first shard is returned, so that an executor builds the empty reply.
+    fn matching_filters(
+        &self,
+        endpoint: &str,
+        parameters: &RequestParameters,
+        documents: &[Document],
+    ) -> Vec<usize> {
         let mut known = self.summaries.iter().flatten();
         let filter = known.next().and_then(|summary| summary.request_filter(endpoint, parameters));
-        let Some(filter) = filter else { return (0..self.summaries.len()).collect() };
-        let may_match = |summary: &Option<Arc<dyn ShardSummary>>| {
-            summary.as_ref().is_none_or(|summary| summary.may_match(&filter))
+        let all: Vec<usize> = (0..self.summaries.len()).collect();
+        let candidates = filter.map_or_else(|| all.clone(), |filter| self.matching(&all, &filter));
+        let own = documents.iter().map(|document| self.matching_document(endpoint, document, &candidates));
+        // A document without a filter of its own needs all candidates.
+        let own: Option<Vec<Vec<usize>>> =
+            if documents.len() > FILTERING_DOCUMENTS_MAX { None } else { own.collect() };
+        let matching = match own.filter(|own| !own.is_empty()) {
+            Some(own) => own.into_iter().flatten().collect::<BTreeSet<usize>>().into_iter().collect(),
+            None => candidates,
         };
-        let matching = self.summaries.iter().enumerate().filter(|(_, summary)| may_match(summary));
-        let matching: Vec<usize> = matching.map(|(shard, _)| shard).collect();
         if matching.is_empty() { vec![0] } else { matching }
+    }
+
+    /// The candidates that may contain matches of a document's own filter: of the first in its sequence that any of them may
+    /// match. `None` without such a filter.
+    fn matching_document(
+        &self,
+        endpoint: &str,
+        document: &Document,
+        candidates: &[usize],
+    ) -> Option<Vec<usize>> {
+        let mut known = self.summaries.iter().flatten();
+        let filters = known.next().map(|summary| summary.document_filters(endpoint, document))?;
+        let mut matching = filters.iter().map(|filter| self.matching(candidates, filter));
+        (!filters.is_empty()).then(|| matching.find(|shards| !shards.is_empty()).unwrap_or_default())
+    }
+
+    /// The shards of a list that may contain matches of a filter.
+    fn matching(&self, shards: &[usize], filter: &Filter) -> Vec<usize> {
+        let may_match = |shard: &&usize| {
+            let summary = self.summaries.get(**shard).and_then(Option::as_ref);
+            summary.is_none_or(|summary| summary.may_match(filter))
+        };
+        shards.iter().filter(may_match).copied().collect()
     }
 }
 
@@ -136,7 +173,6 @@ fn probe(parameters: &RequestParameters) -> Result<Option<usize>, ExecutorError>
 
 #[cfg(test)]
 mod tests {
-    use flowrun_sdk::filter::Filter;
     use serde_json::json;
 
     use super::*;

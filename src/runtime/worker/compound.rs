@@ -184,6 +184,15 @@ impl ShardSummary for CombinedSummary {
         steps.find_map(|(summary, endpoint, parameters)| summary.request_filter(endpoint, &parameters))
     }
 
+    fn document_filters(&self, endpoint: &str, document: &Document) -> Vec<Filter> {
+        let none = RequestParameters::new();
+        let mut steps = self.steps(endpoint, &none);
+        let filters = steps.find_map(|(summary, endpoint, _)| {
+            Some(summary.document_filters(endpoint, document)).filter(|filters| !filters.is_empty())
+        });
+        filters.unwrap_or_default()
+    }
+
     fn may_match(&self, filter: &Filter) -> bool {
         self.summaries().any(|summary| summary.may_match(filter))
     }
@@ -234,6 +243,10 @@ mod tests {
             (endpoint == "/list").then_some(Filter::MATCH_ALL)
         }
 
+        fn document_filters(&self, endpoint: &str, _: &Document) -> Vec<Filter> {
+            if endpoint == "/list" { vec![Filter::MATCH_ALL] } else { Vec::new() }
+        }
+
         fn may_match(&self, _: &Filter) -> bool {
             true
         }
@@ -275,5 +288,8 @@ mod tests {
         let has_filter =
             ["/delete", "/list"].map(|name| combined.request_filter(name, &parameters).is_some());
         assert_eq!(has_filter, [true, false]);
+        let filters =
+            ["/delete", "/list"].map(|name| combined.document_filters(name, &Document::new("q")).len());
+        assert_eq!(filters, [1, 0]);
     }
 }

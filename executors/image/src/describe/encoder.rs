@@ -7,6 +7,8 @@ use flowrun_sdk::{
     ExecutorType, Fact, Instance, Tensor, parse_parameters, with_part_id,
 };
 
+use image::RgbImage;
+
 use super::descriptor::Descriptor;
 use crate::channel_axis::ChannelAxis;
 use crate::decode::{self, ExifOrientation};
@@ -58,10 +60,31 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
 }
 
 /// Interpretation of the images of documents.
-pub(super) struct ImageSettings {
-    pub(super) value_range: ValueRange,
-    pub(super) channel_axis: ChannelAxis,
-    pub(super) exif: ExifOrientation,
+pub(crate) struct ImageSettings {
+    pub(crate) value_range: ValueRange,
+    pub(crate) channel_axis: ChannelAxis,
+    pub(crate) exif: ExifOrientation,
+}
+
+impl ImageSettings {
+    /// The pixels of a document: its tensor, or its decoded content. The image may take over `buffer`.
+    ///
+    /// # Errors
+    /// When the document has no image, or it cannot be decoded.
+    pub(crate) fn read(
+        &self,
+        document: &Document,
+        buffer: Vec<u8>,
+        budget: &CallBudget,
+    ) -> Result<RgbImage, ExecutorError> {
+        match &document.tensor {
+            Some(tensor) => pixels::from_tensor(tensor, self.channel_axis, self.value_range, buffer),
+            None => {
+                let content = decode::content(document)?;
+                decode::decode_image_checked(&content, self.exif, || budget.check())
+            }
+        }
+    }
 }
 
 /// An executor that sets the embedding of every image to its descriptor.
@@ -94,16 +117,7 @@ impl DescriptorEncoder {
     }
 
     fn encode(&mut self, document: &Document, budget: &CallBudget) -> Result<Tensor, ExecutorError> {
-        let image = match &document.tensor {
-            Some(tensor) => {
-                let ImageSettings { channel_axis, value_range, .. } = self.images;
-                pixels::from_tensor(tensor, channel_axis, value_range, take(&mut self.buffer))?
-            }
-            None => {
-                let content = decode::content(document)?;
-                decode::decode_image_checked(&content, self.images.exif, || budget.check())?
-            }
-        };
+        let image = self.images.read(document, take(&mut self.buffer), budget)?;
         let vector = self.descriptor.describe(&image)?;
         self.buffer = pixels::reclaim_buffer(image);
         Ok(Tensor::vector(vector))

@@ -20,4 +20,5 @@ mod model_encoders;
 mod projection;
 
 pub use encoder::IMAGE_DESCRIPTOR_ENCODER;
+pub(crate) use encoder::ImageSettings;
 pub use model_encoders::{ModelEncoder, image_torch_encoder, keras_image_encoder};

@@ -17,3 +17,4 @@ mod image_reader;
 mod model_encoders;
 mod resize;
 mod scale;
+mod scene_tagger;

@@ -129,6 +129,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         fsync: Fsync::Always,
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
+        filter_tag: None,
         expires: None,
         cache_capacity: None,
         status_document: true,

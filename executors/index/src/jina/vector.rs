@@ -36,6 +36,7 @@ fn config(
         stored_fields: StoredFields::Reference,
         fsync: Fsync::Always,
         columns: Columns::default(),
+        filter_tag: None,
         expires: None,
         cache_capacity: None,
         status_document: false,

@@ -9,8 +9,12 @@ use super::open_shard::OpenShard;
 use super::shard_core::Shard;
 use super::state::{GenerationState, position};
 use crate::columns::Columns;
+use crate::document_filter::DocumentFilter;
 use crate::embedding::vector;
 use crate::storage::{StorageError, TableReader};
+
+/// Endpoint at which documents may have filters of their own.
+const SEARCH_ENDPOINT: &str = "/search";
 
 /// Requests that concern documents beyond those that they contain: the endpoint, and parameters, one of them set.
 pub(crate) const WHOLE_SHARD_REQUESTS: [(&str, &[&str]); 8] = [
@@ -31,6 +35,8 @@ pub(crate) struct IndexSummary {
     columns: Columns,
     /// Endpoints that return only documents matching the filter of the request.
     filtered: &'static [&'static str],
+    /// Tag of a searched document with a filter of its own.
+    filter_tag: Option<String>,
     /// Access paths of the queries if the request does not state them; `None` without vector search.
     searched: Option<AccessPaths>,
 }
@@ -43,7 +49,13 @@ impl IndexSummary {
         filtered: &'static [&'static str],
         searched: Option<AccessPaths>,
     ) -> Self {
-        Self { shard: Arc::downgrade(shard.shard()), columns: columns.clone(), filtered, searched }
+        let shard = Arc::downgrade(shard.shard());
+        Self { shard, columns: columns.clone(), filtered, filter_tag: None, searched }
+    }
+
+    /// Sets the tag of a searched document that has a filter of its own.
+    pub(crate) fn with_filter_tag(self, filter_tag: Option<String>) -> Self {
+        Self { filter_tag, ..self }
     }
 
     /// Reads the current generation, without waiting for threads that wait to replace it.
@@ -88,6 +100,14 @@ impl ShardSummary for IndexSummary {
     fn request_filter(&self, endpoint: &str, parameters: &RequestParameters) -> Option<Filter> {
         let is_filtered = self.filtered.contains(&endpoint);
         is_filtered.then(|| self.columns.filter(parameters).ok().flatten()).flatten()
+    }
+
+    fn document_filters(&self, endpoint: &str, document: &Document) -> Vec<Filter> {
+        let Some(tag) = self.filter_tag.as_ref().filter(|_| endpoint == SEARCH_ENDPOINT) else {
+            return Vec::new();
+        };
+        let filter = DocumentFilter::of_document(document, tag, &self.columns);
+        filter.ok().flatten().map(DocumentFilter::into_filters).unwrap_or_default()
     }
 
     fn may_match(&self, filter: &Filter) -> bool {

@@ -46,6 +46,8 @@ pub(crate) struct VectorIndexerConfig {
     pub(crate) fsync: Fsync,
     /// Tags that filters may name.
     pub(crate) columns: Columns,
+    /// Tag of a query document with a filter of its own; `None` to ignore such tags.
+    pub(crate) filter_tag: Option<String>,
     /// Tag with the time at which a document expires; `None` for documents that never expire.
     pub(crate) expires: Option<String>,
     /// Capacity of the index cache; `None` for all indexes in memory.
@@ -109,7 +111,8 @@ impl VectorIndexerConfig {
         };
         let dimension = handlers.shard.dimension().or(self.dimension);
         let searched = Some(self.search_access_paths.clone());
-        let summary = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched);
+        let summary = IndexSummary::new(&handlers.shard, &handlers.columns, &FILTERED_ENDPOINTS, searched)
+            .with_filter_tag(self.filter_tag.clone());
         let executor = VectorIndexer {
             handlers,
             name: self.name,
@@ -117,6 +120,7 @@ impl VectorIndexerConfig {
             access_paths: self.search_access_paths,
             top_k: self.top_k,
             max_distance: self.max_distance,
+            filter_tag: self.filter_tag,
             status_id: self.status_document.then(|| format!("{}/status/{}", context.pod, context.shard)),
         };
         let instance = Instance::new(executor)

@@ -1,14 +1,11 @@
-//! The executor: `/search`, `/filter`, `/fill_embedding`, and the shared endpoints of [`crate::handlers`].
+//! The executor: `/filter`, `/fill_embedding`, and the shared endpoints of [`crate::handlers`]; [`super::search`] has `/search`.
 
 use flowrun_sdk::filter::Filter;
-use flowrun_sdk::{AccessPaths, Call, Document, Documents, Executor, ExecutorError, NamedScore, Tensor};
+use flowrun_sdk::{AccessPaths, Call, Document, Executor, ExecutorError, Tensor};
 
-use super::TOP_K_MAX;
-use crate::ann::Tuning;
-use crate::embedding;
 use crate::handlers::Handlers;
-use crate::metric::{Metric, Query};
-use crate::shard::{Match, Page, RERANK_MAX, SearchParams};
+use crate::metric::Metric;
+use crate::shard::Page;
 
 /// Endpoints of a vector indexer.
 pub(crate) const ENDPOINTS: [&str; 13] = [
@@ -47,6 +44,8 @@ pub(super) struct VectorIndexer {
     pub(super) top_k: usize,
     /// Default largest distance of a match; `None` for any.
     pub(super) max_distance: Option<f64>,
+    /// Tag of a query document with a filter of its own; `None` to ignore such tags.
+    pub(super) filter_tag: Option<String>,
     /// Id of the document that `/status` returns, for executors that return one.
     pub(super) status_id: Option<String>,
 }
@@ -85,39 +84,6 @@ impl VectorIndexer {
             .with_tag("index_size", vectors)
             .with_tag("appending_size", 0);
         call.set_documents(vec![document]);
-    }
-
-    /// `/search`: sets the matches of each query document. All queries of the call run as one batch.
-    fn search(&self, call: &mut Call<'_>) -> Result<(), ExecutorError> {
-        let filter = self.handlers.columns.filter(call.parameters())?;
-        let top_k = call.top_k(self.top_k)?;
-        if top_k > TOP_K_MAX {
-            return Err(ExecutorError::parameter(
-                "top_k",
-                format_args!("{top_k} is more than the {TOP_K_MAX} allowed"),
-            ));
-        }
-        let requested = call.parameter::<Option<f64>>("max_distance")?.flatten();
-        let max_distance = requested.or(self.max_distance).unwrap_or(f64::INFINITY);
-        let paths = call.access_paths(&self.access_paths)?.into_owned();
-        let (queries, queries_per_root) = self.queries(call, &paths)?;
-        let check = || call.check();
-        let params = SearchParams { k: top_k, filter: filter.as_ref(), tuning: request_tuning(call)? };
-        let answers = self.handlers.shard.search(&queries, &params, &check)?;
-        self.handlers.note_unknown_names(call, filter.as_ref(), answers.iter().all(Vec::is_empty))?;
-        let mut answers = answers.into_iter();
-        let mut queries_per_root = queries_per_root.into_iter();
-        call.for_each(&AccessPaths::roots(), |root| {
-            let mut answers = answers.by_ref().take(queries_per_root.next().unwrap_or(0));
-            paths.visit_mut(root, &mut |document| {
-                // A path may also visit the matches that were set in this loop; they are not queries.
-                if let Some(mut found) = answers.next() {
-                    found.retain(|found| f64::from(found.distance) <= max_distance);
-                    document.matches = self.matches(document, found);
-                }
-                Ok(())
-            })
-        })
     }
 
     /// `/filter`: replaces the documents of the request with stored documents that match the filter.
@@ -160,63 +126,4 @@ impl VectorIndexer {
         call.set_result("unknown", unknown);
         Ok(())
     }
-
-    /// The query vectors, and their number per root. A root with an unusable vector fails and has no queries. Existing
-    /// matches are removed, so that the paths visit the same documents when answers are assigned.
-    fn queries(
-        &self,
-        call: &mut Call<'_>,
-        paths: &AccessPaths,
-    ) -> Result<(Vec<Query>, Vec<usize>), ExecutorError> {
-        let dimension = self.handlers.shard.dimension();
-        let mut queries: Vec<Query> = Vec::new();
-        let mut queries_per_root = Vec::new();
-        call.for_each(&AccessPaths::roots(), |root| {
-            let before = queries.len();
-            let read = paths.visit_mut(root, &mut |document| {
-                queries.push(Query::new(embedding::vector(document, self.metric, dimension)?));
-                document.matches = Documents::new();
-                Ok(())
-            });
-            match read {
-                Ok(()) => queries_per_root.push(queries.len() - before),
-                Err(_) => queries.truncate(before),
-            }
-            read
-        })?;
-        Ok((queries, queries_per_root))
-    }
-
-    /// Converts search results to matches of the document `query`.
-    fn matches(&self, query: &Document, found: Vec<Match>) -> Documents {
-        let matched = |found: Match| {
-            let score = NamedScore { ref_id: query.id.clone(), ..NamedScore::new(found.distance, self.name) };
-            Document {
-                adjacency: query.adjacency.saturating_add(1),
-                scores: [(self.metric.name().to_owned(), score)].into_iter().collect(),
-                ..found.document
-            }
-        };
-        found.into_iter().map(matched).collect()
-    }
-}
-
-/// Tuning parameters of the request. Those that do not apply to the current index type have no effect.
-fn request_tuning(call: &Call<'_>) -> Result<Tuning, ExecutorError> {
-    let number = |name| {
-        let number = call.parameter::<Option<usize>>(name)?.flatten();
-        match number {
-            Some(number) if !(1..=RERANK_MAX).contains(&number) => {
-                let reason = format_args!("must be from 1 to {RERANK_MAX}, but is {number}");
-                Err(ExecutorError::parameter(name, reason))
-            }
-            number => Ok(number),
-        }
-    };
-    Ok(Tuning {
-        n_probe: number("n_probe")?,
-        ef_search: number("ef_search")?,
-        rerank: number("rerank")?,
-        ef_construction: None,
-    })
 }

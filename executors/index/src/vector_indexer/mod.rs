@@ -5,6 +5,7 @@
 
 mod config;
 mod executor;
+mod search;
 
 use flowrun_sdk::{AccessPaths, Build, BuildError, ExecutorType, Instance, Value, parse_parameters};
 
@@ -61,6 +62,10 @@ flowrun_sdk::parameters! {
         /// Tags that filters may name, with their types (str, int, float, bool), as a list of pairs or a mapping. They are
         /// cached in memory once a search filters by them. Null for any tag.
         columns: Value = Value::Null,
+        /// Tag of a searched document with a filter that holds for it alone, or a list of conditions, of which the last ones are
+        /// dropped until something matches, such as the one that `QueryHints` sets. A document with the tag and without an
+        /// embedding gets the matching documents in the order of ids. Null ignores such tags.
+        filter_tag: Option<String> = None,
         /// Tag with the expiry time of a document, in seconds since 1970; null for documents that never expire. `/index` and
         /// `/update` with the parameter `time_to_live`, in seconds, set it in documents without the tag.
         expires: Option<String> = None,
@@ -112,6 +117,7 @@ fn create(build: &Build) -> Result<Instance, BuildError> {
         fsync: parameters.fsync,
         columns: Columns::parse(&parameters.columns)
             .map_err(|reason| BuildError::parameter("columns", reason))?,
+        filter_tag: parameters.filter_tag,
         expires: parameters.expires,
         cache_capacity: parameters.resident,
         status_document: false,

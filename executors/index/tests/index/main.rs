@@ -5,6 +5,7 @@ mod backup;
 mod compaction;
 mod crash;
 mod damage;
+mod document_filter;
 mod document_store;
 mod durability;
 mod exactness;

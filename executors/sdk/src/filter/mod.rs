@@ -23,6 +23,7 @@ mod expression;
 mod fields;
 mod parse;
 mod predicate;
+mod relaxation;
 mod scalar;
 mod tag_path;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use error::FilterError;
 pub use fields::{FieldLookup, FieldValue};
 pub use parse::FieldCheck;
 pub use predicate::{Comparison, Filter, Predicate};
+pub use relaxation::{RELAXED_TAG, relaxation_step, set_relaxation};
 pub use scalar::Scalar;
 pub use tag_path::{candidate_tags, find_tag, first_step, without_tags_prefix};
 pub use unknown_tags::UnknownTags;
