@@ -42,7 +42,7 @@ pub(super) async fn offload_large<T: Send + 'static>(
     if bytes <= LARGE_MESSAGE_BYTES { Ok(work()) } else { offload(work).await }
 }
 
-/// Runs `work` on a blocking thread. A panic of `work` is resumed on this thread.
+/// Runs `work`, which needs a processor all the time, on a blocking thread. A panic of `work` is resumed on this thread.
 ///
 /// # Errors
 /// [`Rejection::Draining`] if the process is stopping.
@@ -51,11 +51,22 @@ pub(super) async fn offload<T: Send + 'static>(
 ) -> Result<T, Rejection> {
     // Never closed.
     let slot = SLOTS.acquire().await.ok();
-    let work = move || {
+    run_blocking(move || {
         let _slot = slot;
         LOWERED.with(|()| {});
         work()
-    };
+    })
+    .await
+}
+
+/// Runs `work`, which mostly waits, for example for a process, on a blocking thread. A panic of `work` is resumed on this
+/// thread.
+///
+/// # Errors
+/// [`Rejection::Draining`] if the process is stopping.
+pub(super) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Rejection> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result),
         Err(error) => match error.try_into_panic() {

@@ -24,9 +24,16 @@ def delayed_body():
     yield b''
 
 
-admitted = channel().stream_unary(METHOD, **RAW).future(delayed_body())
+def occupy():
+    return channel().stream_unary(METHOD, **RAW).future(delayed_body())
+
+
+admitted = occupy()
 call, rejected = channel().unary_unary(METHOD, **RAW), 0
 while rejected < 20:
+    if admitted.done():
+        # A large request had taken the slot before.
+        admitted = occupy()
     try:
         call(LARGE)
         # The first request has not arrived yet.

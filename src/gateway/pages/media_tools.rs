@@ -11,7 +11,7 @@ use flowrun_sdk::{Cancellation, ErrorKind, ExecutorError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::media_cache::{FileVersion, Media, MediaKey};
-use crate::gateway::offload::offload;
+use crate::gateway::offload::run_blocking;
 use crate::gateway::service::Gateway;
 use crate::limits::{
     MEDIA_CONCURRENT, PREVIEW_BYTES_MAX, PREVIEW_TIME_MAX, THUMBNAIL_BYTES_MAX, THUMBNAIL_TIME_MAX,
@@ -183,7 +183,7 @@ pub(super) async fn make(gateway: &Gateway, id: &str, cut: Cut) -> Result<Media,
 /// # Errors
 /// If the process is stopping.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, MediaError> {
-    offload(work).await.map_err(|rejection| MediaError {
+    run_blocking(work).await.map_err(|rejection| MediaError {
         status: StatusCode::SERVICE_UNAVAILABLE,
         message: rejection.to_string(),
     })
