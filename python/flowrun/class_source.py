@@ -226,14 +226,22 @@ class _Scope:
 
 
 def _functions(cls: type) -> List[types.FunctionType]:
-    """Returns the functions in the body of a class, without decorators."""
+    """Returns the functions in the body of a class, without decorators and without those that have no source."""
     found = []
     for member in vars(cls).values():
         for candidate in (member, getattr(member, "fget", None), getattr(member, "__func__", None)):
             function = inspect.unwrap(candidate) if callable(candidate) and hasattr(candidate, "__wrapped__") else candidate
-            if isinstance(function, types.FunctionType) and function.__qualname__.startswith(f"{cls.__qualname__}."):
+            if not isinstance(function, types.FunctionType) or not function.__qualname__.startswith(f"{cls.__qualname__}."):
+                continue
+            if not _is_generated(function):
                 found.append(function)
     return found
+
+
+def _is_generated(function: types.FunctionType) -> bool:
+    """Returns whether a decorator or a base class has written a function, such as `__init__` of a data class."""
+    name = function.__name__
+    return name.startswith("__") and name.endswith("__") and not linecache.getlines(function.__code__.co_filename)
 
 
 def _any_code(cls: type) -> Optional[types.CodeType]:
