@@ -716,6 +716,8 @@ class Document:
             # The error names the field of a chunk or a match.
             raise
         except (AttributeError, TypeError, ValueError, OverflowError, struct.error) as error:
+            if kind is _TAGS and _is_dictionary(value):
+                raise FieldError(f"`{name}` of a document: {error}") from error
             raise self._wrong(name, kind, value) from error
 
     def _load(self) -> None:
