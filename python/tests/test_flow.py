@@ -230,6 +230,33 @@ class FlowTest(DirectoryTest):
         finally:
             flow.close()
 
+    @unittest.skipUnless(hasattr(os, "fork"), "the system has no fork")
+    def test_a_forked_process_leaves_the_flow_of_its_parent_alone(self):
+        with Flow().add(uses=Upper) as flow:
+            directory = flow._service.directory
+            child = os.fork()
+            if child == 0:
+                try:
+                    flow.close()
+                finally:
+                    os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            self.assertTrue(os.path.isdir(directory) and flow.is_running)
+            self.assertEqual(flow.post("/upper", "a").texts, ["A"])
+
+    def test_the_files_of_a_flow_that_is_never_closed_are_deleted_at_the_exit(self):
+        source = "from flowrun import Flow\nprint(Flow().add(uses='Pass').start()._service.directory)"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        directory = subprocess.check_output([sys.executable, "-c", source], env=environment).decode().strip()
+        self.assertTrue(os.path.basename(directory).startswith("flowrun-"))
+        self.assertFalse(os.path.exists(directory))
+
+    def test_a_flow_whose_token_cannot_be_sent_leaves_no_process(self):
+        flow = Flow(token="s3cret\n").add(uses="Pass")
+        with self.assertRaisesRegex(ValueError, "`token` must be"):
+            flow.start()
+        self.assertIsNone(flow._service)
+
     def test_blocking_ends_with_its_event(self):
         event = threading.Event()
         with Flow().add(uses="Pass") as flow:
