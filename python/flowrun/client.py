@@ -177,8 +177,8 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         if not (isinstance(name, str) and isinstance(value, str) and (name + value).isascii() and (name + value).isprintable()):
             option = "`token`" if name == "authorization" else f"the header {name!r}"
             raise ValueError(
-                f"{option} must be a text of printable ASCII characters without a line break; use `.strip()` if it is read from a "
-                "file"
+                f"{option} must be a text of printable ASCII characters without a line break; use `.strip()` if it is read from "
+                "a file"
             )
 
 
@@ -976,6 +976,15 @@ class AsyncClient(_Shortcuts):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def shut_down(self) -> None:
+        """Ends the unused connections from outside of their event loops."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            if isinstance(connection, AsyncConnection):
+                connection.shut_down()
+            else:
+                connection.close()
 
     def __repr__(self) -> str:
         return f"Client({str(self._settings)!r}, asyncio=True)"

@@ -539,6 +539,9 @@ class Flow:
             return
         if isinstance(client, SyncClient):
             client.close()
+        elif isinstance(client, AsyncClient):
+            # The program would wait for them.
+            client.shut_down()
         if service.addresses:
             close_connections_to(int(service.addresses[0].rpartition(":")[2]))
         service.close()

@@ -414,6 +414,13 @@ class AsyncConnection:
         """Returns whether the connection is open and has no unread messages."""
         return not (self._frames.messages or self._frames.closed or self._reader.at_eof() or self._writer.is_closing())
 
+    def shut_down(self) -> None:
+        """Ends the connection from outside of its event loop."""
+        try:
+            self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def is_of_this_loop(self) -> bool:
         """Returns whether the running event loop has opened the connection; no other one can use it."""
         return self._loop is asyncio.get_running_loop()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import warnings
 
 import flowrun
 from flowrun import (
@@ -201,6 +202,21 @@ class FlowTest(DirectoryTest):
                 self.assertEqual(flow.post("/", "x").texts, ["x"])
 
         asyncio.run(main())
+
+    def test_closing_an_asynchronous_flow_without_a_loop_waits_for_no_connection(self):
+        async def main():
+            return [docs.texts async for docs in flow.post("/", "a")]
+
+        with Flow(asyncio=True).add(uses="Pass") as flow:
+            with warnings.catch_warnings():
+                # Of the connection of the loop that has ended.
+                warnings.simplefilter("ignore", ResourceWarning)
+                self.assertEqual(asyncio.run(main()), [["a"]])
+            client = flow._client
+            connection = client._idle[0]._writer.get_extra_info("socket")
+        self.assertEqual(client._idle, [])
+        with self.assertRaises(OSError):
+            connection.getpeername()
 
     def test_a_deployment_is_a_flow_of_one_executor(self):
         with Deployment(uses="Pass", name="one", port=0) as deployment:
