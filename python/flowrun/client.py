@@ -657,7 +657,9 @@ class SyncClient(_Shortcuts):
         while True:
             requests = call.requests() if sent is None else sent.requests()
             try:
-                for response in self._grpc.exchange(requests, call.window, in_order, lambda data: call.schema.decode(data)):
+                for response in self._grpc.exchange(
+                    requests, call.window, in_order, lambda data: call.schema.decode(data), call.deadline(0.0)
+                ):
                     started = True
                     if sent is not None:
                         sent.is_kept = False
@@ -920,7 +922,7 @@ class AsyncClient(_Shortcuts):
 
     async def _over_grpc(self, call: _Call, in_order: bool) -> AsyncIterator[Response]:
         responses = self._grpc_connection().exchange(
-            call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data)
+            call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data), call.deadline(0.0)
         )
         async for response in responses:
             yield response

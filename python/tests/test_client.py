@@ -27,6 +27,7 @@ from flowrun import (
     requests,
     websocket,
 )
+from flowrun.grpc_client import _Progress
 from flowrun.protocol import address, split
 from tests.service import DirectoryTest, needs_program
 
@@ -92,6 +93,21 @@ class AddressTest(unittest.TestCase):
         for port in (-1, 70000):
             with self.assertRaisesRegex(ValueError, "`port` must be a number from 1 to 65535"):
                 Client(port=port)
+
+    def test_a_reply_over_grpc_is_due_only_while_the_client_waits_for_one(self):
+        progress, times = _Progress(5.0), iter((0, 1, 2, 100, 101, 107))
+        with mock.patch("time.monotonic", lambda: next(times)):
+            self.assertEqual(progress.left(), 5.0)
+            progress.read()
+            progress.send()
+            self.assertEqual(progress.left(), 4.0)
+            progress.receive()
+            # The consumer of the reply takes 98 seconds.
+            self.assertEqual(progress.left(), 5.0)
+            progress.read()
+            progress.send()
+            self.assertEqual(progress.left(), -1.0)
+        self.assertIsNone(_Progress(None).left())
 
     def test_grpc_without_grpcio_names_the_extra(self):
         with mock.patch.dict("sys.modules", {"grpc": None}), self.assertRaisesRegex(MissingPackage, r"flowrun-runtime\[grpc\]"):
@@ -172,9 +188,10 @@ class OtherServiceTest(unittest.TestCase):
     def test_a_service_that_never_confirms_the_connection_exceeds_the_deadline(self):
         ended = threading.Event()
         self.addCleanup(ended.set)
-        for post in self.post(f"ws://127.0.0.1:{self.serve(lambda *_: ended.wait())}", timeout=0.0):
-            with self.assertRaises(DeadlineExceeded):
-                post()
+        for protocol in PROTOCOLS:
+            for post in self.post(f"{protocol}://127.0.0.1:{self.serve(lambda *_: ended.wait())}", timeout=0.0):
+                with self.subTest(protocol), self.assertRaises(DeadlineExceeded):
+                    post()
 
     def test_the_reason_of_a_refused_connection_is_reported(self):
         def reply(connection, head):
