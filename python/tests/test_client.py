@@ -27,7 +27,6 @@ from flowrun import (
     requests,
     websocket,
 )
-from flowrun.grpc_client import _Progress
 from flowrun.protocol import address, split
 from tests.service import DirectoryTest, needs_program
 
@@ -95,6 +94,8 @@ class AddressTest(unittest.TestCase):
                 Client(port=port)
 
     def test_a_reply_over_grpc_is_due_only_while_the_client_waits_for_one(self):
+        from flowrun.grpc_client import _Progress
+
         progress, times = _Progress(5.0), iter((0, 1, 2, 100, 101, 107))
         with mock.patch("time.monotonic", lambda: next(times)):
             self.assertEqual(progress.left(), 5.0)
