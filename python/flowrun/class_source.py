@@ -269,9 +269,14 @@ def _source(value: Any, files: Iterable[str]) -> _Piece:
     if isinstance(node, ast.Lambda):
         text = ast.get_source_segment("".join(lines), node)
         return _Piece(code.co_filename, node.lineno, text or "", {})
+    return _piece(code.co_filename, tree, node)
+
+
+def _piece(file: str, tree: ast.AST, node: Any) -> _Piece:
+    """Returns the lines of a definition, with its decorators, which `inspect` leaves out before Python 3.9."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    source = textwrap.dedent("".join(lines[first - 1 : node.end_lineno]))
-    return _Piece(code.co_filename, first, source, _imports_around(tree, node))
+    source = textwrap.dedent("".join(linecache.getlines(file)[first - 1 : node.end_lineno]))
+    return _Piece(file, first, source, _imports_around(tree, node))
 
 
 def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
@@ -296,9 +301,13 @@ def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
 def _source_of_plain_class(cls: type, files: Iterable[str]) -> _Piece:
     """Finds the source of a class without functions, whose file is unknown."""
     try:
-        lines, line = inspect.getsourcelines(cls)
-        return _Piece(inspect.getsourcefile(cls) or "<unknown>", line, textwrap.dedent("".join(lines)), {})
-    except (OSError, TypeError):
+        _, line = inspect.getsourcelines(cls)
+        file = inspect.getsourcefile(cls) or "<unknown>"
+        tree = ast.parse("".join(linecache.getlines(file)))
+        node = _find(tree, cls, line)
+        if node is not None:
+            return _piece(file, tree, node)
+    except (OSError, SyntaxError, TypeError):
         pass
     # Cells of a notebook are files in the cache only.
     cells = [file for file in linecache.cache if file.startswith("<") or "ipykernel" in file]
