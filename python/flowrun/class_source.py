@@ -226,14 +226,22 @@ class _Scope:
 
 
 def _functions(cls: type) -> List[types.FunctionType]:
-    """Returns the functions in the body of a class, without decorators."""
+    """Returns the functions in the body of a class, without decorators and without those that have no source."""
     found = []
     for member in vars(cls).values():
         for candidate in (member, getattr(member, "fget", None), getattr(member, "__func__", None)):
             function = inspect.unwrap(candidate) if callable(candidate) and hasattr(candidate, "__wrapped__") else candidate
-            if isinstance(function, types.FunctionType) and function.__qualname__.startswith(f"{cls.__qualname__}."):
+            if not isinstance(function, types.FunctionType) or not function.__qualname__.startswith(f"{cls.__qualname__}."):
+                continue
+            if not _is_generated(function):
                 found.append(function)
     return found
+
+
+def _is_generated(function: types.FunctionType) -> bool:
+    """Returns whether a decorator or a base class has written a function, such as `__init__` of a data class."""
+    name = function.__name__
+    return name.startswith("__") and name.endswith("__") and not linecache.getlines(function.__code__.co_filename)
 
 
 def _any_code(cls: type) -> Optional[types.CodeType]:
@@ -261,9 +269,14 @@ def _source(value: Any, files: Iterable[str]) -> _Piece:
     if isinstance(node, ast.Lambda):
         text = ast.get_source_segment("".join(lines), node)
         return _Piece(code.co_filename, node.lineno, text or "", {})
+    return _piece(code.co_filename, tree, node)
+
+
+def _piece(file: str, tree: ast.AST, node: Any) -> _Piece:
+    """Returns the lines of a definition, with its decorators, which `inspect` leaves out before Python 3.9."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    source = textwrap.dedent("".join(lines[first - 1 : node.end_lineno]))
-    return _Piece(code.co_filename, first, source, _imports_around(tree, node))
+    source = textwrap.dedent("".join(linecache.getlines(file)[first - 1 : node.end_lineno]))
+    return _Piece(file, first, source, _imports_around(tree, node))
 
 
 def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
@@ -288,9 +301,13 @@ def _imports_around(tree: ast.AST, node: Any) -> Dict[str, str]:
 def _source_of_plain_class(cls: type, files: Iterable[str]) -> _Piece:
     """Finds the source of a class without functions, whose file is unknown."""
     try:
-        lines, line = inspect.getsourcelines(cls)
-        return _Piece(inspect.getsourcefile(cls) or "<unknown>", line, textwrap.dedent("".join(lines)), {})
-    except (OSError, TypeError):
+        _, line = inspect.getsourcelines(cls)
+        file = inspect.getsourcefile(cls) or "<unknown>"
+        tree = ast.parse("".join(linecache.getlines(file)))
+        node = _find(tree, cls, line)
+        if node is not None:
+            return _piece(file, tree, node)
+    except (OSError, SyntaxError, TypeError):
         pass
     # Cells of a notebook are files in the cache only.
     cells = [file for file in linecache.cache if file.startswith("<") or "ipykernel" in file]

@@ -6,6 +6,7 @@ import asyncio as asyncio_module
 import functools
 import inspect
 import logging
+import os
 import ssl as ssl_module
 import threading
 import time
@@ -55,6 +56,18 @@ def close_connections_to(port: int) -> None:
     for client in list(_clients):
         if client._settings.port == port and client._settings.host in ("127.0.0.1", "localhost", "::1"):
             client._close_idle()
+
+
+def _abandon_connections() -> None:
+    """Drops the connections of the parent in a forked process: replies would arrive in either process."""
+    for client in list(_clients):
+        idle, client._idle, client._lock = client._idle, [], threading.Lock()
+        for connection in idle:
+            connection.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_connections)
 
 Callback = Callable[[Response], Any]
 
@@ -128,12 +141,15 @@ class _Settings:
             raise ValueError(f"unknown protocol {protocol!r}; use `grpc`, `http` or `websocket`")
         self.tls = tls or scheme_tls
         self.port = int(port or found or (443 if self.tls else 80))
+        if not 0 < self.port < 65536:
+            raise ValueError(f"`port` must be a number from 1 to 65535, not {port!r}")
         if prefetch < 1 or max_attempts < 1:
             raise ValueError("`prefetch` and `max_attempts` must be at least 1")
         self.ca, self.context = ca, None
         if self.tls:
             self.context = ssl_context or ssl_module.create_default_context(cafile=ca)
         self.headers = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        _check_headers(self.headers)
         self.timeout, self.prefetch, self.max_attempts = timeout, prefetch, max_attempts
         self._backoff = (initial_backoff, max_backoff, backoff_multiplier)
 
@@ -153,6 +169,17 @@ class _Settings:
 
     def __repr__(self) -> str:
         return f"{self.protocol}{'s' if self.tls else ''}://{self.host}:{self.port}"
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Refuses headers that a transport would reject with an error that quotes them, because they may be secrets."""
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str) and (name + value).isascii() and (name + value).isprintable()):
+            option = "`token`" if name == "authorization" else f"the header {name!r}"
+            raise ValueError(
+                f"{option} must be a text of printable ASCII characters without a line break; use `.strip()` if it is read from "
+                "a file"
+            )
 
 
 class _Call:
@@ -177,6 +204,10 @@ class _Call:
             raise ValueError(f"the endpoint {on!r} must begin with a slash: `/search`")
         self.endpoint, self.target, self.size = on, target_executor, request_size
         self.timeout = settings.timeout if timeout is None else timeout
+        if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or not 0 <= self.timeout < float("inf")):
+            raise ValueError(f"`timeout` must be a number of seconds, or None for no limit, not {self.timeout!r}")
+        # Exception of the inputs, which no further attempt can mend.
+        self.failure: Optional[Exception] = None
         self.window = max(1, prefetch or settings.prefetch)
         self.attempts = max_attempts or settings.max_attempts
         self.parameters = dict(parameters or {})
@@ -187,6 +218,13 @@ class _Call:
 
     def requests(self) -> Iterator[Request]:
         """Yields the requests, reading the inputs as they are needed."""
+        try:
+            yield from self._requests()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _requests(self) -> Iterator[Request]:
         from .conversion import from_objects, is_second_schema
 
         inputs = self._inputs
@@ -222,6 +260,14 @@ class _Call:
 
     async def async_requests(self) -> AsyncIterator[Request]:
         """Like `requests`, also for an asynchronous iterator of inputs."""
+        try:
+            async for request in self._async_requests():
+                yield request
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def _async_requests(self) -> AsyncIterator[Request]:
         if callable(self._inputs) and not hasattr(self._inputs, "__iter__"):
             self._inputs = self._inputs()
         if not hasattr(self._inputs, "__aiter__"):
@@ -555,9 +601,9 @@ class SyncClient(_Shortcuts):
                             break
                         continue
                     message = connection.receive(window.deadline())
-                except ServiceUnavailable:
+                except ServiceUnavailable as error:
                     attempt += 1
-                    if attempt > call.attempts:
+                    if attempt > call.attempts or error is call.failure:
                         raise
                     if connection is not None:
                         connection.close()
@@ -606,20 +652,23 @@ class SyncClient(_Shortcuts):
                 unary = functools.partial(self._grpc.unary, request, call.deadline(0.0), lambda data: call.schema.decode(data))
                 yield _attempts(self._settings, call, unary)
             return
-        attempt = 1
+        attempt, started = 1, False
+        sent = _Repeated(call.requests()) if call.attempts > 1 else None
         while True:
-            started = False
+            requests = call.requests() if sent is None else sent.requests()
             try:
                 for response in self._grpc.exchange(
-                    call.requests(), call.window, in_order, lambda data: call.schema.decode(data)
+                    requests, call.window, in_order, lambda data: call.schema.decode(data), call.deadline(0.0)
                 ):
                     started = True
+                    if sent is not None:
+                        sent.is_kept = False
                     yield response
                 return
-            except ServiceUnavailable:
+            except ServiceUnavailable as error:
                 attempt += 1
-                # Inputs that can be read only once are lost after the first reply.
-                if attempt > call.attempts or started:
+                # The requests before the first reply are kept, no others.
+                if attempt > call.attempts or started or error is call.failure:
                     raise
                 time.sleep(self._settings.backoff(attempt))
 
@@ -659,6 +708,28 @@ class SyncClient(_Shortcuts):
         return f"Client({str(self._settings)!r})"
 
 
+class _Repeated:
+    """Requests of which further attempts get all again. The thread of an earlier attempt may still read one."""
+
+    def __init__(self, requests: Iterator[Request]) -> None:
+        self.is_kept = True
+        self._requests, self._lock = requests, threading.Lock()
+        self._sent: List[Request] = []
+
+    def requests(self) -> Iterator[Request]:
+        """Yields the requests from the first one."""
+        position = 0
+        while True:
+            with self._lock:
+                request = self._sent[position] if position < len(self._sent) else next(self._requests, None)
+                if request is None:
+                    return
+                if self.is_kept and position == len(self._sent):
+                    self._sent.append(request)
+            position += 1
+            yield request
+
+
 def _attempts(settings: _Settings, call: _Call, send: Callable[[], Response]) -> Response:
     """Sends a request, and again while the service is unavailable and attempts are left."""
     for attempt in range(2, call.attempts + 1):
@@ -693,6 +764,7 @@ class AsyncClient(_Shortcuts):
         self._settings = settings
         self._idle: List[Any] = []
         self._grpc: Any = None
+        self._grpc_loop: Any = None
 
     async def post(
         self,
@@ -780,12 +852,12 @@ class AsyncClient(_Shortcuts):
             while True:
                 try:
                     if connection is None:
-                        connection = await self._connect()
+                        connection = await self._connect(call)
                         sender = asyncio_module.ensure_future(send(connection))
                     message = await _receive(connection, sender, window)
-                except ServiceUnavailable:
+                except ServiceUnavailable as error:
                     attempt += 1
-                    if attempt > call.attempts:
+                    if attempt > call.attempts or error is call.failure:
                         raise
                     await _end(sender)
                     if connection is not None:
@@ -807,30 +879,42 @@ class AsyncClient(_Shortcuts):
             if connection is not None:
                 connection.close()
 
-    async def _connect(self) -> AsyncConnection:
+    async def _connect(self, call: _Call) -> AsyncConnection:
         while self._idle:
             connection: AsyncConnection = self._idle.pop()
+            if not connection.is_of_this_loop():
+                # Only its own loop can close it, and usually that one has ended.
+                continue
             if connection.is_idle():
                 return connection
             connection.close()
-        return await AsyncConnection.open(*self._settings.connection_arguments())
+        return await AsyncConnection.open(*self._settings.connection_arguments(), call.deadline(time.monotonic()))
 
     async def _over_http(self, call: _Call) -> AsyncIterator[Response]:
         from .http_client import HttpConnection
 
         connection = self._idle.pop() if self._idle else HttpConnection(*self._settings.connection_arguments())
         loop = asyncio_module.get_running_loop()
+        in_use = False
         try:
             async for request in call.async_requests():
                 exchange = functools.partial(connection.exchange, request, call.timeout, call.schema.convert)
+                in_use = True
                 # On a thread, because the HTTP client of the standard library blocks.
-                yield await loop.run_in_executor(None, _attempts, self._settings, call, exchange)
+                response = await loop.run_in_executor(None, _attempts, self._settings, call, exchange)
+                in_use = False
+                yield response
         finally:
-            self._idle.append(connection)
+            # The thread of a task that was cancelled still reads from its connection.
+            if not in_use:
+                self._idle.append(connection)
 
     def _grpc_connection(self) -> Any:
-        if self._grpc is None:
+        loop = asyncio_module.get_running_loop()
+        if self._grpc is None or self._grpc_loop is not loop:
             from .grpc_client import AsyncGrpcConnection
+
+            self._grpc_loop = loop
 
             settings = self._settings
             self._grpc = AsyncGrpcConnection(settings.host, settings.port, settings.tls, settings.ca_bytes(), settings.headers)
@@ -838,7 +922,7 @@ class AsyncClient(_Shortcuts):
 
     async def _over_grpc(self, call: _Call, in_order: bool) -> AsyncIterator[Response]:
         responses = self._grpc_connection().exchange(
-            call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data)
+            call.async_requests(), call.window, in_order, lambda data: call.schema.decode(data), call.deadline(0.0)
         )
         async for response in responses:
             yield response
@@ -883,16 +967,26 @@ class AsyncClient(_Shortcuts):
         """Closes the connections."""
         idle, self._idle = self._idle, []
         for connection in idle:
-            connection.close()
-        if self._grpc is not None:
+            if not isinstance(connection, AsyncConnection) or connection.is_of_this_loop():
+                connection.close()
+        if self._grpc is not None and self._grpc_loop is asyncio_module.get_running_loop():
             await self._grpc.close()
-            self._grpc = None
+        self._grpc = None
 
     async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def shut_down(self) -> None:
+        """Ends the unused connections from outside of their event loops."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            if isinstance(connection, AsyncConnection):
+                connection.shut_down()
+            else:
+                connection.close()
 
     def __repr__(self) -> str:
         return f"Client({str(self._settings)!r}, asyncio=True)"

@@ -387,7 +387,7 @@ def _names_fields(names: Any) -> bool:
 def _selected(index: Iterable[Any]) -> Iterator[Any]:
     """Yields the positions that a list of positions, ids or booleans selects."""
     items = list(index)
-    if items and all(isinstance(item, bool) or type(item).__name__ == "bool_" for item in items):
+    if items and all(type(item).__name__ in ("bool", "bool_") for item in items):
         yield from (position for position, item in enumerate(items) if item)
     else:
         yield from (item if isinstance(item, str) else item.__index__() for item in items)
@@ -716,6 +716,8 @@ class Document:
             # The error names the field of a chunk or a match.
             raise
         except (AttributeError, TypeError, ValueError, OverflowError, struct.error) as error:
+            if kind is _TAGS and _is_dictionary(value):
+                raise FieldError(f"`{name}` of a document: {error}") from error
             raise self._wrong(name, kind, value) from error
 
     def _load(self) -> None:

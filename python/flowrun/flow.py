@@ -338,7 +338,7 @@ class Flow:
 
         pods = []
         for pod in self._pods:
-            written: Dict[str, Any] = {"name": pod["name"]}
+            written: Dict[str, Any] = {"name": plain_value(pod["name"], "name")}
             for key, value in pod.items():
                 if key in _EXECUTOR_KEYS:
                     written[key] = executor(value, written)
@@ -496,8 +496,13 @@ class Flow:
         except BaseException:
             self._discard()
             raise
-        self._service = service
-        self._client = self._new_client()
+        # The files last as long as the process, also if the flow is never closed.
+        self._service, service.directory, self._directory = service, self._directory, None
+        try:
+            self._client = self._new_client()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def _new_client(self) -> Any:
@@ -529,12 +534,17 @@ class Flow:
         if service is None:
             return
         client, self._client = self._client, None
+        if not service.is_own():
+            # A forked process: the flow, its connections and its files are those of the parent.
+            return
         if isinstance(client, SyncClient):
             client.close()
+        elif isinstance(client, AsyncClient):
+            # The program would wait for them.
+            client.shut_down()
         if service.addresses:
             close_connections_to(int(service.addresses[0].rpartition(":")[2]))
         service.close()
-        self._discard()
 
     def __enter__(self: _Self) -> _Self:
         return self.start()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from typing import Any, Dict, List, Mapping, Tuple
 
 # Texts that need no quotes, in any version of YAML.
-_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
-_RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf", "."}
+_PLAIN = re.compile(r"(?:[A-Za-z_/]|\.{1,2}/)[A-Za-z0-9_./-]*")
+_RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"}
+
+# Characters that JSON's texts may contain, and YAML's may not, or that YAML reads as line breaks.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def plain_value(value: Any, name: str) -> Any:
@@ -19,8 +23,13 @@ def plain_value(value: Any, name: str) -> Any:
     Raises:
         TypeError: The value cannot be written.
     """
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, bool):
         return value
+    # Subclasses, such as numpy's float64 and enumerations, have a representation of their own.
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, os.PathLike):
@@ -46,13 +55,15 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         text = repr(value)
+        if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else text.replace("inf", ".inf")
         # YAML 1.1 reads an exponent as a number only after a decimal point.
         return text if "e" not in text or "." in text else text.replace("e", ".0e")
     if isinstance(value, int):
         return str(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def yaml_lines(value: Any, indent: int = 0) -> List[str]:

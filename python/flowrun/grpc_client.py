@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional
 
 from .errors import ClientError, DeadlineExceeded, MissingPackage, RequestError, ServiceUnavailable
@@ -39,6 +40,37 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class _Progress:
+    """Requests in flight in a stream, and the time since which a reply is due. gRPC has a deadline for the whole stream only."""
+
+    def __init__(self, timeout: Optional[float]) -> None:
+        self.timeout, self.is_overdue = timeout, False
+        self._in_flight, self._sent = 0, 0.0
+        self._reading: Optional[float] = None
+
+    def send(self) -> None:
+        """A request is sent."""
+        if self._in_flight == 0:
+            self._sent = time.monotonic()
+        self._in_flight += 1
+
+    def read(self) -> None:
+        """The client waits for a reply."""
+        self._reading = time.monotonic()
+
+    def receive(self) -> None:
+        """A reply has arrived; its consumer may take any time before the next one is read."""
+        self._in_flight, self._reading = self._in_flight - 1, None
+
+    def left(self) -> Optional[float]:
+        """Returns the seconds until a reply is overdue, or until it is worth looking again."""
+        if self.timeout is None:
+            return None
+        if self._in_flight == 0 or self._reading is None:
+            return max(self.timeout, 0.01)
+        return max(self._sent, self._reading) + self.timeout - time.monotonic()
+
+
 class GrpcConnection:
     """A blocking channel."""
 
@@ -52,11 +84,20 @@ class GrpcConnection:
         self._metadata = [(name.lower(), value) for name, value in headers.items()]
 
     def exchange(
-        self, requests: Iterator[Request], window: int, in_order: bool, decode: Optional[Decoder]
+        self,
+        requests: Iterator[Request],
+        window: int,
+        in_order: bool,
+        decode: Optional[Decoder],
+        timeout: Optional[float] = None,
     ) -> Iterator[Response]:
-        """Sends requests in one stream, at most `window` at a time, and yields their replies."""
+        """Sends requests in one stream, at most `window` at a time, and yields their replies.
+
+        Raises:
+            DeadlineExceeded: No reply arrived for `timeout` seconds.
+        """
         slots, ended = threading.Semaphore(window), threading.Event()
-        failure = []
+        failure, progress = [], _Progress(timeout)
 
         def messages() -> Iterator[bytes]:
             try:
@@ -67,7 +108,9 @@ class GrpcConnection:
                     request = next(requests, None)
                     if request is None:
                         return
-                    yield request.to_bytes()
+                    message = request.to_bytes()
+                    progress.send()
+                    yield message
             except Exception as error:
                 # grpcio would replace it by an error of its own.
                 failure.append(error)
@@ -79,15 +122,31 @@ class GrpcConnection:
             ("__results_in_order__", "true" if in_order else "false"),
         ]
         call = self._channel.stream_stream(_CALL)(messages(), metadata=metadata)
+
+        def watch() -> None:
+            left = progress.left()
+            while left is not None and left > 0 and not ended.wait(left):
+                left = progress.left()
+            if not ended.is_set():
+                progress.is_overdue = True
+                call.cancel()
+
+        if timeout is not None:
+            threading.Thread(target=watch, name="flowrun deadline", daemon=True).start()
         try:
+            progress.read()
             for reply in call:
+                progress.receive()
                 slots.release()
                 yield Response.from_bytes(reply, decode)
+                progress.read()
             if failure:
                 raise failure[0]
         except self._grpc.RpcError as error:
             if failure:
                 raise failure[0] from None
+            if progress.is_overdue:
+                raise DeadlineExceeded("the service did not reply in time") from error
             raise _to_error(error) from error
         finally:
             ended.set()
@@ -121,19 +180,30 @@ class AsyncGrpcConnection:
         self._metadata = [(name.lower(), value) for name, value in headers.items()]
 
     async def exchange(
-        self, requests: AsyncIterator[Request], window: int, in_order: bool, decode: Optional[Decoder]
+        self,
+        requests: AsyncIterator[Request],
+        window: int,
+        in_order: bool,
+        decode: Optional[Decoder],
+        timeout: Optional[float] = None,
     ) -> AsyncIterator[Response]:
-        """Sends requests in one stream, at most `window` at a time, and yields their replies."""
+        """Sends requests in one stream, at most `window` at a time, and yields their replies.
+
+        Raises:
+            DeadlineExceeded: No reply arrived for `timeout` seconds.
+        """
         import asyncio
 
         slots = asyncio.Semaphore(window)
-        failure = []
+        failure, progress = [], _Progress(timeout)
 
         async def messages() -> AsyncIterator[bytes]:
             try:
                 async for request in requests:
                     await slots.acquire()
-                    yield request.to_bytes()
+                    message = request.to_bytes()
+                    progress.send()
+                    yield message
             except Exception as error:
                 failure.append(error)
                 raise
@@ -144,17 +214,37 @@ class AsyncGrpcConnection:
             ("__results_in_order__", "true" if in_order else "false"),
         ]
         call = self._channel.stream_stream(_CALL)(messages(), metadata=metadata)
+
+        async def watch() -> None:
+            left = progress.left()
+            while left is not None and left > 0:
+                await asyncio.sleep(left)
+                left = progress.left()
+            progress.is_overdue = True
+            call.cancel()
+
+        watcher = asyncio.ensure_future(watch()) if timeout is not None else None
         try:
+            progress.read()
             async for reply in call:
+                progress.receive()
                 slots.release()
                 yield Response.from_bytes(reply, decode)
+                progress.read()
             if failure:
                 raise failure[0]
-        except self._grpc.RpcError as error:
+        except (self._grpc.RpcError, asyncio.CancelledError) as error:
+            # A call that is cancelled by this process raises CancelledError.
+            if progress.is_overdue:
+                raise DeadlineExceeded("the service did not reply in time") from error
+            if isinstance(error, asyncio.CancelledError):
+                raise
             if failure:
                 raise failure[0] from None
             raise _to_error(error) from error
         finally:
+            if watcher is not None:
+                watcher.cancel()
             call.cancel()
 
     async def stream_doc(

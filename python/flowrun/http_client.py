@@ -13,6 +13,35 @@ from .errors import DeadlineExceeded, RequestError, ServiceUnavailable
 from .protocol import Request, Response
 
 
+def _encode(request: Request) -> bytes:
+    """Encodes a request as JSON.
+
+    Raises:
+        TypeError: A parameter or a tag has another type than those of JSON, numpy, or a set.
+        ValueError: A number is infinite or not a number.
+    """
+    try:
+        return json.dumps(request.to_dict(), default=_plain, allow_nan=False).encode()
+    except ValueError as error:
+        raise ValueError(
+            f"the request cannot be sent over HTTP: {error}; JSON has neither nan nor infinity: use `ws://` or `grpc://`"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        # An array or a scalar of numpy.
+        return value.tolist()
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    raise TypeError(f"{value!r:.100} cannot be a parameter or a tag: use None, bool, int, float, str, list or dict")
+
+
+def _has_status(reply: Any) -> bool:
+    header = reply.get("header") if isinstance(reply, dict) else None
+    return isinstance(header, dict) and bool(header.get("status"))
+
+
 class HttpConnection:
     """A connection that is kept open; requests are sent one after the other."""
 
@@ -34,12 +63,16 @@ class HttpConnection:
         headers = dict(self._headers)
         if timeout is not None:
             headers["x-request-timeout"] = f"{timeout:g}"
-        status, body = self._send("POST", f"{self._path}/post", json.dumps(request.to_dict()).encode(), headers, timeout)
+        status, body = self._send("POST", f"{self._path}/post", _encode(request), headers, timeout)
         try:
             reply = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError) as error:
+            if status == 200:
+                raise RequestError(
+                    f"the reply of {self._host}:{self._port} is not JSON: {body[:100].decode('utf-8', 'replace')!r}"
+                ) from error
             reply = {"detail": body.decode("utf-8", "replace")[:500]}
-        if status == 200 or (isinstance(reply, dict) and reply.get("header", {}).get("status")):
+        if status == 200 or _has_status(reply):
             response = Response.from_dict(reply, convert)
             if status == 504:
                 raise DeadlineExceeded(response.header.status.description)
@@ -65,9 +98,10 @@ class HttpConnection:
             try:
                 if self._connection is None:
                     self._connection = self._open(timeout)
-                if self._connection.sock is not None:
-                    # Longer than the limit at the gateway, whose error names the executor.
-                    self._connection.sock.settimeout(None if timeout is None else timeout + 1)
+                if self._connection.sock is None:
+                    self._connection.connect()
+                # Longer than the limit at the gateway, whose error names the executor.
+                self._connection.sock.settimeout(None if timeout is None else timeout + 1)
                 self._connection.request(method, path, body, headers)
                 reply = self._connection.getresponse()
                 return reply.status, reply.read()
@@ -80,6 +114,10 @@ class HttpConnection:
                 if kept and attempt == 1 and isinstance(error, (http.client.RemoteDisconnected, ConnectionError)):
                     continue
                 raise ServiceUnavailable(f"{self._host}:{self._port} is unreachable: {error}") from error
+            except BaseException:
+                # Interrupted from the keyboard: the next request must not read this one's reply.
+                self.close()
+                raise
         raise AssertionError("unreachable")
 
     def _open(self, timeout: Optional[float]) -> http.client.HTTPConnection:
@@ -93,3 +131,6 @@ class HttpConnection:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    # It sends nothing, so that the connection of the parent stays open.
+    abandon = close

@@ -36,6 +36,11 @@ class Found(NamedTuple):
     matches: List[DocumentArray]
 
 
+def _id_list(ids: Iterable[Any]) -> List[str]:
+    """Returns ids as texts; a text is one id, not one for each of its characters."""
+    return [ids] if isinstance(ids, str) else [str(id) for id in ids]
+
+
 class Index:
     """A vector index in a directory.
 
@@ -62,6 +67,8 @@ class Index:
             raise ValueError(f"unknown metric {metric!r}; use {', '.join(_METRICS)}")
         self.path, self.metric = os.path.abspath(os.fspath(path)), metric
         workspace, name = os.path.split(self.path)
+        if not name:
+            raise ValueError(f"{self.path} cannot be the directory of an index: name one in it")
         flow = Flow(name="index", workspace=workspace, prefetch=50)
         self._flow = flow.add(
             name="index",
@@ -94,7 +101,7 @@ class Index:
             RequestError: The vectors cannot be stored, for example because their number of dimensions differs.
         """
         rows = numpy.ascontiguousarray(numpy.atleast_2d(vectors), dtype="<f4")
-        names = [os.urandom(16).hex() for _ in range(len(rows))] if ids is None else [str(id) for id in ids]
+        names = [os.urandom(16).hex() for _ in range(len(rows))] if ids is None else _id_list(ids)
         for name, values in (("ids", names), ("tags", tags), ("texts", texts)):
             if values is not None and len(values) != len(rows):
                 raise ValueError(f"`{name}` has {len(values)} items for {len(rows)} vectors")
@@ -116,10 +123,10 @@ class Index:
         field = wire.write_varint(16 << 3 | wire.LENGTH) + wire.write_varint(len(head) + size + len(tail)) + head
         for position, name in enumerate(names):
             data = wire.text_field(1, name)
-            if texts is not None:
+            if texts is not None and texts[position] is not None:
                 data += wire.block(4, texts[position].encode())
             data += field + buffer[position * size : (position + 1) * size] + tail
-            if tags is not None:
+            if tags is not None and tags[position] is not None:
                 data += wire.block(17, wire.write_struct(tags[position]))
             yield Document.from_bytes(data)
 
@@ -147,7 +154,7 @@ class Index:
 
     def get(self, ids: Iterable[str]) -> DocumentArray:
         """Returns the documents with these ids, without those that do not exist."""
-        found = self._flow.post("/get", [Document(id=id) for id in ids])
+        found = self._flow.post("/get", [Document(id=id) for id in _id_list(ids)])
         return DocumentArray(doc for doc in found if doc.embedding is not None)
 
     def delete(self, ids: Optional[Iterable[str]] = None, filter: Any = None) -> None:
@@ -158,7 +165,7 @@ class Index:
         """
         if (ids is None) == (filter is None):
             raise ValueError("pass either `ids` or `filter`")
-        self._flow.post("/delete", parameters={"filter": filter} if ids is None else {"ids": list(ids)})
+        self._flow.post("/delete", parameters={"filter": filter} if ids is None else {"ids": _id_list(ids)})
 
     def count(self, filter: Any = None) -> int:
         """Returns the number of vectors, or of those that match a filter."""

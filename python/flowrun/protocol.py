@@ -130,7 +130,18 @@ class Response:
 
     @classmethod
     def from_bytes(cls, data: bytes, decode: Optional[Decoder] = None) -> Response:
-        """Decodes a `DataRequestProto`. `decode` converts the bytes of the documents."""
+        """Decodes a `DataRequestProto`. `decode` converts the bytes of the documents.
+
+        Raises:
+            RequestError: The bytes are no such message.
+        """
+        try:
+            return cls._from_bytes(data, decode)
+        except (TypeError, ValueError) as error:
+            raise _unreadable(error) from error
+
+    @classmethod
+    def _from_bytes(cls, data: bytes, decode: Optional[Decoder]) -> Response:
         response = cls.__new__(cls)
         response._decode, response._docs, response._parameters = decode or read_documents, None, None
         response._raw_docs, response._raw_parameters, response._raw_routes = b"", b"", []
@@ -157,12 +168,25 @@ class Response:
 
     @classmethod
     def from_dict(cls, reply: Dict[str, Any], convert: Optional[Callable[[DocumentArray], Any]] = None) -> Response:
-        """Reads a reply in JSON."""
+        """Reads a reply in JSON.
+
+        Raises:
+            RequestError: It has other members than a reply.
+        """
+        try:
+            response = cls._from_dict(reply)
+        except (AttributeError, RecursionError, TypeError, ValueError) as error:
+            raise _unreadable(error) from error
+        if convert is not None:
+            response._docs = convert(response._docs)
+        return response
+
+    @classmethod
+    def _from_dict(cls, reply: Dict[str, Any]) -> Response:
         from .conversion import from_dict
 
         response = cls.__new__(cls)
-        docs = DocumentArray(from_dict(doc) for doc in reply.get("data") or ())
-        response._docs = docs if convert is None else convert(docs)
+        response._docs = DocumentArray(from_dict(doc) for doc in reply.get("data") or ())
         response._parameters = reply.get("parameters") or {}
         response._decode, response._raw_docs, response._raw_parameters, response._raw_routes = read_documents, b"", b"", []
         header = reply.get("header") or {}
@@ -242,6 +266,10 @@ class Response:
         return f"Response({self.header.exec_endpoint!r}, {outcome})"
 
 
+def _unreadable(error: Exception) -> RequestError:
+    return RequestError(f"the reply of the service is invalid: {error}; is it a service of flowrun or Jina?")
+
+
 def _read_header(data: bytes) -> Header:
     request_id = endpoint = ""
     status = Status()
@@ -317,6 +345,9 @@ def address(host: str) -> Tuple[str, str, int, bool, str]:
         "websocket": ("ws", False),
         "websockets": ("ws", True),
     }
+    if "@" in rest.partition("/")[0]:
+        # Not quoted, because it may contain a password.
+        raise ValueError("the address of a client has no user name or password; use `token` or `headers`")
     if scheme.lower() not in protocols:
         raise ValueError(
             f"`{host}`: unknown scheme `{scheme}://`; use grpc://, grpcs://, http://, https://, ws:// or wss://"

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ class Service:
     Attributes:
         addresses: Addresses that it listens on, `HOST:PORT`, once `start` has returned.
         warnings: Diagnostics of the flow that are not errors.
+        directory: Directory of temporary files that is deleted by `close`.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Service:
         self._environment.setdefault("FLOWRUN_LOG", _LOG_FILTER)
         self._locate = locate
         self.addresses: List[str] = []
+        self.directory: Optional[str] = None
         self.warnings: List[Diagnostic] = []
         self._errors: List[Diagnostic] = []
         self._lines: List[str] = []
@@ -191,6 +194,10 @@ class Service:
         lines = "".join(f"\n  {line}" for line in self._lines)
         return FlowError(f"flowrun ended with exit code {status} before the flow was ready{lines}")
 
+    def is_own(self) -> bool:
+        """Returns whether this process has started it, and is not a fork of that process."""
+        return self._owner == os.getpid()
+
     def is_running(self) -> bool:
         """Returns whether the process runs."""
         return bool(self.addresses) and not self._ended.is_set()
@@ -212,10 +219,16 @@ class Service:
     def close(self) -> None:
         """Drains the service and waits for the end of the process."""
         _running.discard(self)
-        if self._owner != os.getpid():
-            # A process that was forked from the owner.
+        if not self.is_own():
             return
         self._closing = True
+        try:
+            self._end()
+        finally:
+            if self.directory is not None:
+                shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _end(self) -> None:
         process = getattr(self, "_process", None)
         if process is None:
             return

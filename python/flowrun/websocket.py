@@ -108,6 +108,7 @@ class Frames:
         self.buffer, self.messages, self.replies = bytearray(), [], bytearray()  # type: Tuple[bytearray, List[bytes], bytearray]
         self.closed: Optional[Closed] = None
         self._parts: List[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> None:
         """Decodes received bytes; complete messages are appended to `messages`."""
@@ -144,7 +145,15 @@ class Frames:
         return first, second, start, length
 
     def _take(self, first: int, payload: bytes) -> None:
-        kind = first & 0x0F
+        kind, is_last = first & 0x0F, first & 0x80
+        is_control = kind in (CLOSE, PING, PONG)
+        if is_control:
+            is_valid = is_last and len(payload) < 126
+        else:
+            # A continuation follows a part, and nothing else does.
+            is_valid = kind in (0, TEXT, BINARY) and (kind == 0) == bool(self._parts)
+        if not is_valid:
+            raise ServiceUnavailable("the service sent an invalid WebSocket frame")
         if kind == CLOSE:
             code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
             self.closed = Closed(code, payload[2:].decode("utf-8", "replace"))
@@ -153,11 +162,12 @@ class Frames:
             self.replies += frame(PONG, payload)
         elif kind != PONG:
             self._parts.append(payload)
-            if sum(map(len, self._parts)) > MESSAGE_BYTES_MAX:
+            self._size += len(payload)
+            if self._size > MESSAGE_BYTES_MAX:
                 raise ServiceUnavailable(f"a reply of the service exceeds {MESSAGE_BYTES_MAX >> 20} MiB")
             if first & 0x80:
                 self.messages.append(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
-                self._parts = []
+                self._parts, self._size = [], 0
 
     def next_message(self) -> Optional[bytes]:
         """Removes and returns the next message; `None` if none is complete.
@@ -191,8 +201,12 @@ class Connection:
     ) -> None:
         try:
             plain = socket.create_connection((host, port), timeout=_left(deadline))
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = tls.wrap_socket(plain, server_hostname=host) if tls else plain
+            try:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._socket = tls.wrap_socket(plain, server_hostname=host) if tls else plain
+            except BaseException:
+                plain.close()
+                raise
         except socket.timeout as error:
             raise DeadlineExceeded(f"{host}:{port} did not accept the connection in time") from error
         except OSError as error:
@@ -245,6 +259,10 @@ class Connection:
             self._socket.send(frame(CLOSE, struct.pack("!H", 1000)))
         except (OSError, ValueError):
             pass
+        self._socket.close()
+
+    def abandon(self) -> None:
+        """Closes the socket of this process only: that of the parent stays open."""
         self._socket.close()
 
     def _feed(self, data: bytes) -> None:
@@ -319,16 +337,33 @@ class AsyncConnection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer, self._frames = reader, writer, Frames()
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(
-        cls, host: str, port: int, tls: Optional[ssl.SSLContext], path: str, headers: Dict[str, str]
+        cls,
+        host: str,
+        port: int,
+        tls: Optional[ssl.SSLContext],
+        path: str,
+        headers: Dict[str, str],
+        deadline: Optional[float] = None,
     ) -> AsyncConnection:
         """Opens a connection.
 
         Raises:
             ServiceUnavailable: The service is unreachable, or refused the connection.
+            DeadlineExceeded: The deadline, a value of `time.monotonic()`, has passed.
         """
+        try:
+            return await asyncio.wait_for(cls._open(host, port, tls, path, headers), _left(deadline))
+        except asyncio.TimeoutError as error:
+            raise DeadlineExceeded(f"{host}:{port} did not accept the connection in time") from error
+
+    @classmethod
+    async def _open(
+        cls, host: str, port: int, tls: Optional[ssl.SSLContext], path: str, headers: Dict[str, str]
+    ) -> AsyncConnection:
         try:
             reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=_CHUNK)
         except OSError as error:
@@ -339,6 +374,9 @@ class AsyncConnection:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             check_handshake(head[:-4], b"", key)
+        except ServiceUnavailable:
+            connection.close()
+            raise
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             connection.close()
             raise ServiceUnavailable(f"{host}:{port} is not a WebSocket service: {error}") from error
@@ -375,6 +413,17 @@ class AsyncConnection:
     def is_idle(self) -> bool:
         """Returns whether the connection is open and has no unread messages."""
         return not (self._frames.messages or self._frames.closed or self._reader.at_eof() or self._writer.is_closing())
+
+    def shut_down(self) -> None:
+        """Ends the connection from outside of its event loop."""
+        try:
+            self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def is_of_this_loop(self) -> bool:
+        """Returns whether the running event loop has opened the connection; no other one can use it."""
+        return self._loop is asyncio.get_running_loop()
 
     def close(self) -> None:
         """Closes the connection without waiting for the service."""

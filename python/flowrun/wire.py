@@ -195,7 +195,10 @@ def _write_value(value: Any) -> bytes:
     if isinstance(value, bool):
         return b"\x20\x01" if value else b"\x20\x00"
     if isinstance(value, (int, float)):
-        return b"\x11" + _DOUBLE.pack(value)
+        try:
+            return b"\x11" + _DOUBLE.pack(value)
+        except (OverflowError, struct.error) as error:
+            raise ValueError("an integer is too large for a number of 64 bits") from error
     if isinstance(value, str):
         return block(3, value.encode())
     if isinstance(value, dict):
@@ -205,4 +208,4 @@ def _write_value(value: Any) -> bytes:
         return _write_value(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset)):
         return block(6, b"".join(block(1, _write_value(item)) for item in value))
-    raise TypeError(f"{value!r} cannot be a parameter or a result: use None, bool, int, float, str, list or dict")
+    raise TypeError(f"{value!r:.100} cannot be a parameter, a tag or a result: use None, bool, int, float, str, list or dict")

@@ -1,5 +1,6 @@
 """Classes are copied with everything that they use."""
 
+import dataclasses
 import linecache
 import math
 import sys
@@ -86,6 +87,21 @@ class ClassSourceTest(unittest.TestCase):
         self.assertEqual(executor.scale([1, 2]), [3, 6])
         self.assertEqual((executor.name, copied["Scale"].__mro__[2]), ("base", Executor))
         self.assertNotIn("Locked", copied)
+
+    def test_a_data_class_that_an_executor_uses_is_copied(self):
+        @dataclasses.dataclass
+        class Point:
+            x: int = 1
+            labels: list = dataclasses.field(default_factory=list)
+
+        class Local(Executor):
+            @requests
+            def run(self, docs, **kwargs):
+                return Point(2).x, Point().labels
+
+        copier = ClassCopier()
+        copier.add(Local)
+        self.assertEqual(loaded(copier)["Local"]().run([]), (2, []))
 
     def test_a_local_class_is_copied_with_the_variables_around_it(self):
         amount = 5

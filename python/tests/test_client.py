@@ -1,12 +1,15 @@
 """Clients exchange documents with a served flow over every protocol."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import threading
 import unittest
+import warnings
 from unittest import mock
 
 from flowrun import (
@@ -22,6 +25,7 @@ from flowrun import (
     RequestError,
     ServiceUnavailable,
     requests,
+    websocket,
 )
 from flowrun.protocol import address, split
 from tests.service import DirectoryTest, needs_program
@@ -71,6 +75,41 @@ class AddressTest(unittest.TestCase):
         with self.assertRaises(TypeError):
             Client(prot="http")
 
+    def test_a_token_that_cannot_be_sent_is_refused_without_being_quoted(self):
+        for token in ("s3cret\n", "s3cret€", "s3cret\r\nX: y"):
+            for protocol in ("ws", "http"):
+                with self.assertRaisesRegex(ValueError, "`token` must be") as raised:
+                    Client(f"{protocol}://a:1", token=token)
+                self.assertNotIn("s3cret", str(raised.exception))
+        with self.assertRaisesRegex(ValueError, "use `token`") as raised:
+            Client("ws://user:s3cret@a:1")
+        self.assertNotIn("s3cret", str(raised.exception))
+
+    def test_numbers_that_cannot_be_meant_are_refused(self):
+        for timeout in (-1, "3", float("nan"), float("inf")):
+            with self.assertRaisesRegex(ValueError, "`timeout` must be a number of seconds"):
+                Client("ws://127.0.0.1:1").post("/x", "a", timeout=timeout)
+        for port in (-1, 70000):
+            with self.assertRaisesRegex(ValueError, "`port` must be a number from 1 to 65535"):
+                Client(port=port)
+
+    def test_a_reply_over_grpc_is_due_only_while_the_client_waits_for_one(self):
+        from flowrun.grpc_client import _Progress
+
+        progress, times = _Progress(5.0), iter((0, 1, 2, 100, 101, 107))
+        with mock.patch("time.monotonic", lambda: next(times)):
+            self.assertEqual(progress.left(), 5.0)
+            progress.read()
+            progress.send()
+            self.assertEqual(progress.left(), 4.0)
+            progress.receive()
+            # The consumer of the reply takes 98 seconds.
+            self.assertEqual(progress.left(), 5.0)
+            progress.read()
+            progress.send()
+            self.assertEqual(progress.left(), -1.0)
+        self.assertIsNone(_Progress(None).left())
+
     def test_grpc_without_grpcio_names_the_extra(self):
         with mock.patch.dict("sys.modules", {"grpc": None}), self.assertRaisesRegex(MissingPackage, r"flowrun-runtime\[grpc\]"):
             Client("grpc://a:1")
@@ -79,6 +118,99 @@ class AddressTest(unittest.TestCase):
         self.assertEqual(list(split(range(5), 2)), [[0, 1], [2, 3], [4]])
         # A request may have no documents.
         self.assertEqual(list(split([], 2)), [[]])
+
+
+class OtherServiceTest(unittest.TestCase):
+    """Services that are not flowrun, or are broken."""
+
+    def serve(self, reply):
+        """Accepts connections, and calls a function with each one and the head of its request. Returns the port."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    head = b""
+                    while b"\r\n\r\n" not in head:
+                        head += connection.recv(65536)
+                    reply(connection, head)
+
+        threading.Thread(target=accept, daemon=True).start()
+        self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
+        return listener.getsockname()[1]
+
+    def post(self, address, **options):
+        """Yields what a blocking and an asynchronous client do."""
+
+        async def asynchronous():
+            async with Client(address, asyncio=True) as client:
+                async for docs in client.post("/x", "a", **options):
+                    return docs
+
+        def blocking():
+            with Client(address) as client:
+                return client.post("/x", "a", **options)
+
+        yield blocking
+        yield lambda: asyncio.run(asynchronous())
+
+    def test_a_reply_over_websocket_that_is_no_message_is_an_error_of_the_request(self):
+        for message in (b"\xff\xfe garbage", b"\x0a\x04\x0a\x02\xff\xff", b"\x08\x01\x20\x01"):
+
+            def reply(connection, head, message=message):
+                key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+                accept = base64.b64encode(hashlib.sha1(key + websocket._GUID).digest())
+                connection.sendall(b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                connection.recv(65536)
+                connection.sendall(bytes([0x82, len(message)]) + message)
+
+            for post in self.post(f"ws://127.0.0.1:{self.serve(reply)}"):
+                with self.assertRaisesRegex(RequestError, "the reply of the service is invalid"):
+                    post()
+
+    def test_a_reply_over_http_that_is_cut_or_not_json_is_never_a_success(self):
+        for body in (b'{"data": [', b"<html>", b"null", b"[]", b'{"data": 5}', b'{"header": "x"}', b'{"data": ["a"]}'):
+
+            def reply(connection, head, body=body):
+                # Without a length, so that the end of the connection is the end of the reply.
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(65536)
+
+            for post in self.post(f"http://127.0.0.1:{self.serve(reply)}"):
+                with self.assertRaisesRegex(RequestError, "the reply of .* (is not JSON|is invalid)"):
+                    post()
+
+    def test_a_service_that_never_confirms_the_connection_exceeds_the_deadline(self):
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+        for protocol in PROTOCOLS:
+            for post in self.post(f"{protocol}://127.0.0.1:{self.serve(lambda *_: ended.wait())}", timeout=0.0):
+                with self.subTest(protocol), self.assertRaises(DeadlineExceeded):
+                    post()
+
+    def test_the_reason_of_a_refused_connection_is_reported(self):
+        def reply(connection, head):
+            connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+        for post in self.post(f"ws://127.0.0.1:{self.serve(reply)}"):
+            with self.assertRaisesRegex(ServiceUnavailable, "^the service refused the connection: 401 Unauthorized$"):
+                post()
+
+    def test_a_request_over_http_that_was_interrupted_does_not_disturb_the_next_one(self):
+        def reply(connection, head):
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"data": [{"text": "ok"}]}')
+
+        with Client(f"http://127.0.0.1:{self.serve(reply)}") as client:
+            with mock.patch("http.client.HTTPConnection.getresponse", side_effect=KeyboardInterrupt):
+                with self.assertRaises(KeyboardInterrupt):
+                    client.post("/x", "a")
+            self.assertEqual(client.post("/x", "a").texts, ["ok"])
 
 
 @needs_program
@@ -105,6 +237,83 @@ class ClientTest(DirectoryTest):
             self.assertEqual(response.results, {"work/rep-0": {"count": 2}})
             self.assertEqual(len(client.post("/count")), 0)
             self.assertTrue(client.is_flow_ready())
+
+    def test_an_exception_of_the_inputs_is_raised_although_attempts_are_left(self):
+        def inputs():
+            yield "a"
+            raise ServiceUnavailable("of another service")
+
+        for client in self.clients(max_attempts=3, initial_backoff=0.0):
+            with self.assertRaisesRegex(ServiceUnavailable, "of another service"):
+                client.post("/upper", inputs(), request_size=1)
+
+    def test_numpy_values_are_sent_over_every_protocol(self):
+        numpy = self.numpy()
+        for client in self.clients():
+            parameters = {"f": numpy.float32(0.5), "v": numpy.arange(3), "b": numpy.bool_(True)}
+            response = client.post("/x", Document(tags={"n": numpy.int64(3)}), parameters=parameters, return_responses=True)[0]
+            received = {name: response.parameters[name] for name in parameters}
+            self.assertEqual((received, response.docs[0].tags), ({"f": 0.5, "v": [0, 1, 2], "b": True}, {"n": 3}))
+
+    def numpy(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("numpy is not installed")
+        return numpy
+
+    def test_numbers_that_json_lacks_name_the_other_protocols(self):
+        with Client(f"http://127.0.0.1:{self.flow.port}") as client, self.assertRaisesRegex(ValueError, "use `ws://`"):
+            client.post("/x", Document(tags={"x": float("nan")}))
+
+    def test_an_asynchronous_client_is_used_by_one_event_loop_after_another(self):
+        async def post(client):
+            return [docs.texts async for docs in client.post("/upper", "a")]
+
+        for protocol in PROTOCOLS:
+            with self.subTest(protocol):
+                client = Client(f"{protocol}://127.0.0.1:{self.flow.port}", asyncio=True)
+                with warnings.catch_warnings():
+                    # Of the connection of the loop that has ended.
+                    warnings.simplefilter("ignore", ResourceWarning)
+                    self.assertEqual([asyncio.run(post(client)) for _ in range(2)], [[["A"]]] * 2)
+                asyncio.run(client.close())
+
+    def test_a_cancelled_request_over_http_keeps_its_connection(self):
+        async def main():
+            async with Client(f"http://127.0.0.1:{self.flow.port}", asyncio=True) as client:
+
+                async def post(endpoint):
+                    return [docs.texts async for docs in client.post(endpoint, "a", timeout=1)]
+
+                await post("/upper")
+                connection = client._idle[0]
+                task = asyncio.ensure_future(post("/slow"))
+                while client._idle:
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                self.assertNotIn(connection, client._idle)
+                self.assertEqual(await post("/upper"), [["A"]])
+
+        asyncio.run(main())
+
+    @unittest.skipUnless(hasattr(os, "fork"), "the system has no fork")
+    def test_forked_processes_have_connections_of_their_own(self):
+        for protocol in ("ws", "http"):
+            with self.subTest(protocol), Client(f"{protocol}://127.0.0.1:{self.flow.port}") as client:
+                client.post("/upper", "a")
+                connection = client._idle[0]
+                child = os.fork()
+                if child == 0:
+                    try:
+                        os._exit(0 if not client._idle and client.post("/upper", "b").texts == ["B"] else 1)
+                    finally:
+                        os._exit(2)
+                self.assertEqual(client.post("/upper", "c").texts, ["C"])
+                self.assertEqual(os.waitpid(child, 0)[1], 0)
+                self.assertEqual(client.post("/upper", "d").texts, ["D"])
+                self.assertIs(client._idle[0], connection)
 
     def test_every_field_returns_unchanged(self):
         sent = Document(id="x", text="t", uri="u", mime_type="text/plain", tags={"a": [1, {"b": None}], "c": True}, weight=0.5)

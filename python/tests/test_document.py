@@ -1,5 +1,6 @@
 """Documents are decoded and encoded without loss, with numpy and without."""
 
+import datetime
 import random
 import unittest
 
@@ -174,6 +175,17 @@ class ArrayTest(unittest.TestCase):
                 doc.to_bytes()
         with self.assertRaisesRegex(TypeError, "`chunks` of a document must be a list of documents"):
             Document(chunks=["a"]).to_bytes()
+
+    @unittest.skipIf(module.numpy is None, "numpy is not installed")
+    def test_an_array_of_booleans_selects_documents(self):
+        docs = DocumentArray(Document(id=id) for id in "abc")
+        self.assertEqual(docs[module.numpy.array([True, False, True])][:, "id"], ["a", "c"])
+
+    def test_a_tag_that_cannot_be_sent_is_named_by_its_value(self):
+        with self.assertRaisesRegex(TypeError, r"`tags` of a document: datetime\.date\(2020, 1, 1\) cannot be"):
+            Document(tags={"day": datetime.date(2020, 1, 1)}).to_bytes()
+        with self.assertRaisesRegex(TypeError, "`tags` of a document: an integer is too large"):
+            Document(tags={"n": 10**400}).to_bytes()
 
     def test_unknown_field_names_are_rejected(self):
         with self.assertRaises(TypeError):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import warnings
 
 import flowrun
 from flowrun import (
@@ -202,6 +203,21 @@ class FlowTest(DirectoryTest):
 
         asyncio.run(main())
 
+    def test_closing_an_asynchronous_flow_without_a_loop_waits_for_no_connection(self):
+        async def main():
+            return [docs.texts async for docs in flow.post("/", "a")]
+
+        with Flow(asyncio=True).add(uses="Pass") as flow:
+            with warnings.catch_warnings():
+                # Of the connection of the loop that has ended.
+                warnings.simplefilter("ignore", ResourceWarning)
+                self.assertEqual(asyncio.run(main()), [["a"]])
+            client = flow._client
+            connection = client._idle[0]._writer.get_extra_info("socket")
+        self.assertEqual(client._idle, [])
+        with self.assertRaises(OSError):
+            connection.getpeername()
+
     def test_a_deployment_is_a_flow_of_one_executor(self):
         with Deployment(uses="Pass", name="one", port=0) as deployment:
             self.assertEqual(deployment.post("/", "x").texts, ["x"])
@@ -229,6 +245,33 @@ class FlowTest(DirectoryTest):
                 flow.block()
         finally:
             flow.close()
+
+    @unittest.skipUnless(hasattr(os, "fork"), "the system has no fork")
+    def test_a_forked_process_leaves_the_flow_of_its_parent_alone(self):
+        with Flow().add(uses=Upper) as flow:
+            directory = flow._service.directory
+            child = os.fork()
+            if child == 0:
+                try:
+                    flow.close()
+                finally:
+                    os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            self.assertTrue(os.path.isdir(directory) and flow.is_running)
+            self.assertEqual(flow.post("/upper", "a").texts, ["A"])
+
+    def test_the_files_of_a_flow_that_is_never_closed_are_deleted_at_the_exit(self):
+        source = "from flowrun import Flow\nprint(Flow().add(uses='Pass').start()._service.directory)"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        directory = subprocess.check_output([sys.executable, "-c", source], env=environment).decode().strip()
+        self.assertTrue(os.path.basename(directory).startswith("flowrun-"))
+        self.assertFalse(os.path.exists(directory))
+
+    def test_a_flow_whose_token_cannot_be_sent_leaves_no_process(self):
+        flow = Flow(token="s3cret\n").add(uses="Pass")
+        with self.assertRaisesRegex(ValueError, "`token` must be"):
+            flow.start()
+        self.assertIsNone(flow._service)
 
     def test_blocking_ends_with_its_event(self):
         event = threading.Event()

@@ -1,5 +1,6 @@
 """Flow files that are written contain the values that they were given."""
 
+import enum
 import os
 import pathlib
 import unittest
@@ -14,13 +15,35 @@ class FlowFileTest(unittest.TestCase):
         self.assertEqual([lines[start - 1] for start in starts], ["- name: a", "- name: b"])
 
     def test_texts_that_look_like_other_values_are_quoted(self):
-        for text in ("true", "No", "1", "1:30", "null", "~", "", " a", "a: b", "a #b", "- a", "ü\n", "0x1F", "2024-01-01", "."):
+        numbers = ("1", "1:30", "0x1F", "2024-01-01", ".5", ".inf")
+        for text in (*numbers, "true", "No", "null", "~", "", " a", "a: b", "a #b", "- a", "ü\n", "."):
             line = yaml_lines({"key": text})[0]
             self.assertTrue(line.startswith('key: "'), line)
         self.assertEqual(yaml_lines({"key": "path/to/file.yml"}), ["key: path/to/file.yml"])
 
     def test_dollar_signs_are_escaped_because_flow_files_substitute_variables(self):
         self.assertEqual(plain_value({"a": ["$HOME"]}, "x"), {"a": ["$$HOME"]})
+
+    def test_control_characters_and_line_separators_are_escaped(self):
+        self.assertEqual(yaml_lines({"key": "\x7f\x85\u2028\ufeffü"}), ['key: "\\u007f\\u0085\\u2028\\ufeffü"'])
+
+    def test_infinite_numbers_are_written_as_numbers(self):
+        lines = yaml_lines([float("inf"), float("-inf"), float("nan")])
+        self.assertEqual(lines, ["- .inf", "- -.inf", "- .nan"])
+
+    def test_subclasses_of_numbers_and_texts_are_written_as_their_values(self):
+        class Level(enum.IntEnum):
+            HIGH = 3
+
+        class Name(str, enum.Enum):
+            A = "a"
+
+        self.assertEqual(yaml_lines(plain_value([Level.HIGH, Name.A], "x")), ["- 3", "- a"])
+        try:
+            import numpy
+        except ImportError:
+            return
+        self.assertEqual(yaml_lines(plain_value([numpy.float64(0.1), numpy.int64(2)], "x")), ["- 0.1", "- 2"])
 
     def test_paths_and_arrays_become_texts_and_lists(self):
         self.assertEqual(plain_value(pathlib.Path("a") / "b", "x"), os.path.join("a", "b"))

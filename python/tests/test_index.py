@@ -52,6 +52,23 @@ class IndexTest(DirectoryTest):
                 self.assertEqual(index.search(numpy.eye(4)[1], limit=1).ids, [[ids[1]]])
         self.assertIn(os.path.basename(self.directory), repr(index))
 
+    def test_a_text_is_one_id_and_absent_texts_and_tags_are_allowed(self):
+        from flowrun import Index
+
+        with Index("vectors") as index:
+            index.add(numpy.eye(3), ids=["ab", "a", "b"], texts=["x", None, "z"], tags=[None, {"n": 1}, None])
+            self.assertEqual(index.get("ab").texts, ["x"])
+            index.delete(ids="ab")
+            self.assertEqual(index.get(["ab", "a", "b"]).texts, ["", "z"])
+            with self.assertRaisesRegex(ValueError, "`ids` has 1 items for 2 vectors"):
+                index.add(numpy.eye(3)[:2], ids="ab")
+
+    def test_the_root_directory_is_no_index(self):
+        from flowrun import Index
+
+        with self.assertRaisesRegex(ValueError, "/ cannot be the directory of an index"):
+            Index("/")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -79,7 +79,11 @@ class FramesTest(unittest.TestCase):
         masked = bytes([0x82, 0x81, 1, 2, 3, 4, 5])
         reserved = bytes([0xC2, 0x01, 5])
         huge = bytes([0x82, 127]) + struct.pack("!Q", 1 << 40)
-        for data in (masked, reserved, huge):
+        unknown = server_frame(5, b"x")
+        unexpected = server_frame(0, b"x")
+        interrupted = server_frame(BINARY, b"x", last=False) + server_frame(BINARY, b"x")
+        fragmented = server_frame(PING, b"x", last=False)
+        for data in (masked, reserved, huge, unknown, unexpected, interrupted, fragmented):
             with self.assertRaises(ServiceUnavailable):
                 Frames().feed(data)
 
