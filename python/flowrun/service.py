@@ -17,7 +17,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
+from datetime import datetime, timezone
 from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from .errors import Diagnostic, FlowError, ServiceUnavailable
@@ -91,6 +93,7 @@ class Service:
         self._errors: List[Diagnostic] = []
         self._lines: List[str] = []
         self._closing = False
+        self._closing_since: Optional[float] = None
         self._events: queue.Queue[Tuple[str, Any]] = queue.Queue()
         self._ended = threading.Event()
         self._owner = os.getpid()
@@ -179,13 +182,25 @@ class Service:
         else:
             level = _LEVELS.get(entry.get("level", ""), logging.INFO)
             self._lines = [*self._lines[1 - _LINES_KEPT :], entry["message"]]
-            if self._closing and level <= logging.WARNING:
+            # Messages about the end that the user asked for; earlier ones may be read after it.
+            if level <= logging.WARNING and self._closed_before(entry.get("timestamp")):
                 level = logging.DEBUG
             fields = {
                 name: value for name, value in entry.items() if name not in ("timestamp", "level", "message", "target")
             }
             details = "".join(f" {name}={value}" for name, value in fields.items())
             _log.log(level, "%s%s", entry["message"], details)
+
+    def _closed_before(self, timestamp: Any) -> bool:
+        """Returns whether the service was closed before an entry of the log was written."""
+        if self._closing_since is None:
+            return False
+        try:
+            # Written with nanoseconds, which `%f` does not accept.
+            written = datetime.strptime(timestamp.rstrip("Z")[:26], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=timezone.utc)
+        except (AttributeError, ValueError):
+            return True
+        return written.timestamp() >= self._closing_since
 
     def _failure(self, status: int) -> FlowError:
         if self._errors:
@@ -221,6 +236,7 @@ class Service:
         _running.discard(self)
         if not self.is_own():
             return
+        self._closing_since = time.time()
         self._closing = True
         try:
             self._end()
