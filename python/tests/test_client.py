@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import textwrap
 import threading
 import unittest
 import warnings
@@ -300,8 +302,13 @@ class ClientTest(DirectoryTest):
 
     @unittest.skipUnless(hasattr(os, "fork"), "the system has no fork")
     def test_forked_processes_have_connections_of_their_own(self):
-        for protocol in ("ws", "http"):
-            with self.subTest(protocol), Client(f"{protocol}://127.0.0.1:{self.flow.port}") as client:
+        # In an interpreter without gRPC, whose threads do not survive a fork.
+        source = textwrap.dedent(
+            """
+            import os, sys
+            from flowrun import Client
+
+            with Client(sys.argv[1]) as client:
                 client.post("/upper", "a")
                 connection = client._idle[0]
                 child = os.fork()
@@ -310,10 +317,17 @@ class ClientTest(DirectoryTest):
                         os._exit(0 if not client._idle and client.post("/upper", "b").texts == ["B"] else 1)
                     finally:
                         os._exit(2)
-                self.assertEqual(client.post("/upper", "c").texts, ["C"])
-                self.assertEqual(os.waitpid(child, 0)[1], 0)
-                self.assertEqual(client.post("/upper", "d").texts, ["D"])
-                self.assertIs(client._idle[0], connection)
+                assert client.post("/upper", "c").texts == ["C"]
+                assert os.waitpid(child, 0)[1] == 0
+                assert client.post("/upper", "d").texts == ["D"]
+                assert client._idle[0] is connection
+            """
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        for protocol in ("ws", "http"):
+            with self.subTest(protocol):
+                address = f"{protocol}://127.0.0.1:{self.flow.port}"
+                subprocess.run([sys.executable, "-c", source, address], env=environment, check=True)
 
     def test_every_field_returns_unchanged(self):
         sent = Document(id="x", text="t", uri="u", mime_type="text/plain", tags={"a": [1, {"b": None}], "c": True}, weight=0.5)
