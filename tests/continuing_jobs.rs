@@ -86,6 +86,10 @@ fn documents_that_failed_are_tried_again_and_new_lines_are_processed() {
     let (code, _, stderr) = run(directory.path(), &CHECKPOINT);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("in.jsonl:4: the line is not the one that was processed before"), "{stderr}");
+    std::fs::write(&input, "{\"id\":\"f\",\"text\":\"t\"}\n").unwrap();
+    let (code, _, stderr) = run(directory.path(), &CHECKPOINT);
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr.matches("the file has 1 line, but line 4 was processed before").count(), 1, "{stderr}");
 }
 
 #[test]

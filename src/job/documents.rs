@@ -13,6 +13,7 @@ use flowrun_sdk::{Document, guard};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::count::counted;
 use super::done_documents::DoneDocuments;
 use super::input::{Input, has_extension};
 use super::part::Part;
@@ -190,6 +191,28 @@ impl LineReader {
         Ok(document)
     }
 
+    /// At the end of the source: the error if lines that succeeded before are missing. The lines that are there then are others,
+    /// and were skipped.
+    fn missing_lines(&self) -> Option<ReadError> {
+        let done = self.selection.done.lines_of(self.absolute.as_ref()?)?;
+        (done.last_line() >= self.line).then(|| {
+            let reason = format!(
+                "the file has {}, but line {} was processed before: the file was changed; delete the checkpoint to \
+                 process all lines",
+                counted(self.line - 1, "line"),
+                done.last_line()
+            );
+            read_error(&self.path, None, &reason)
+        })
+    }
+
+    /// Ends the source with an error.
+    fn end(&mut self, error: ReadError) -> Option<Result<ReadDocument, ReadError>> {
+        self.reader = Box::new(io::empty());
+        self.selection = Selection::default();
+        Some(Err(error))
+    }
+
     /// Reads the next line; `None` at the end of the source.
     fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut text = Vec::new();
@@ -212,7 +235,7 @@ impl Iterator for LineReader {
         loop {
             self.line += 1;
             match self.read_line() {
-                Ok(None) => return None,
+                Ok(None) => return self.missing_lines().and_then(|error| self.end(error)),
                 Ok(Some(text)) if text.trim_ascii().is_empty() => {}
                 Ok(Some(text)) => match self.selected(&text) {
                     Ok(None) => {}
@@ -222,16 +245,10 @@ impl Iterator for LineReader {
                             parsed.map_err(|reason| read_error(&self.path, Some(self.line), &reason)),
                         );
                     }
-                    Err(error) => {
-                        self.reader = Box::new(io::empty());
-                        return Some(Err(error));
-                    }
+                    Err(error) => return self.end(error),
                 },
-                Err(error) => {
-                    // The start of the next line is unknown, so the source ends here.
-                    self.reader = Box::new(io::empty());
-                    return Some(Err(read_error(&self.path, Some(self.line), &error)));
-                }
+                // The start of the next line is unknown, so the source ends here.
+                Err(error) => return self.end(read_error(&self.path, Some(self.line), &error)),
             }
         }
     }

@@ -52,6 +52,11 @@ impl DoneLines {
         after.checked_sub(1).and_then(|index| self.ranges.get(index)).is_some_and(|(_, last)| line <= *last)
     }
 
+    /// Number of the last line.
+    pub(super) fn last_line(&self) -> u64 {
+        self.last.0
+    }
+
     /// True if `line` is the last one of them, and its text has another hash: the file was changed.
     pub(super) fn differs(&self, line: u64, hash: u64) -> bool {
         self.last.0 == line && self.last.1 != hash
