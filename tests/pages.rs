@@ -1,12 +1,12 @@
 //! The web pages in a real browser.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 
 use crate::serving::Serving;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, IS_NAMED};
+use crate::support::program::run_with;
 
 /// Text of the first result.
 const FIRST: &str = "document.querySelector('#results li').innerText";
@@ -37,8 +37,7 @@ async fn a_text_query_finds_the_most_similar_text() {
     page.evaluate("document.querySelector('#results li:nth-child(2) .about button').click()").await;
     page.wait_until("document.querySelector('#query').innerText.startsWith('More like')").await;
     page.wait_until("!document.querySelector('#results').hasAttribute('aria-busy')").await;
-    let named = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText || control.ariaLabel)";
-    assert_eq!(page.evaluate(named).await, true, "every control has an accessible name");
+    assert_eq!(page.evaluate(IS_NAMED).await, true, "every control has an accessible name");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,12 +47,7 @@ async fn an_image_query_finds_itself_with_its_thumbnail() {
         (Path::new("tests/oracles/gifs").canonicalize().unwrap(), directory.path().join("ws"));
     let environment = [("INPUT", &*gifs), ("FILES", &*gifs), ("WORKSPACE", &*workspace)];
     let flows = Path::new("flows").canonicalize().unwrap();
-    let indexed = Command::new(env!("CARGO_BIN_EXE_flowrun"))
-        .args(["run".as_ref(), flows.join("index.yml").as_os_str()])
-        .envs(environment)
-        .output()
-        .unwrap();
-    assert!(indexed.status.success(), "{}", String::from_utf8_lossy(&indexed.stderr));
+    run_with(&flows.join("index.yml"), environment);
     let query = flows.join("query.yml");
     let serving = Serving::start_with(directory.path(), &["serve", query.to_str().unwrap()], &environment);
 

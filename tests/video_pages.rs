@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::media::has_ffmpeg;
 use crate::serving::Serving;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, IS_NAMED};
+use crate::support::program::run_with;
 
 /// Encodes a video of scenes of one colour, each with its length in seconds, at five frames per second.
 fn scenes(path: &Path, scenes: &[(&str, u32)]) {
@@ -44,12 +45,7 @@ impl Videos {
         std::fs::write(directory.path().join("token"), "sesame\n").unwrap();
         let environment = [("INPUT", &*videos), ("FILES", &*videos), ("WORKSPACE", &*workspace)];
         let flows = Path::new("flows/media").canonicalize().unwrap();
-        let indexed = Command::new(env!("CARGO_BIN_EXE_flowrun"))
-            .args(["run".as_ref(), flows.join("index.yml").as_os_str()])
-            .envs(environment)
-            .output()
-            .unwrap();
-        assert!(indexed.status.success(), "{}", String::from_utf8_lossy(&indexed.stderr));
+        run_with(&flows.join("index.yml"), environment);
         let path = PathBuf::from(std::env::var_os("PATH").unwrap());
         let variables = [environment.as_slice(), &[("PATH", &path)]].concat();
         let query = flows.join("query.yml");
@@ -76,9 +72,6 @@ const IS_PLAYING: &str = "(video => video.videoWidth > 0 && !video.paused && vid
 
 /// Text of the moments of the first result.
 const MOMENTS: &str = "[...document.querySelectorAll('#results > li:first-child .moments button')].map(button => button.innerText).join()";
-
-/// True if every control has a name for screen readers.
-const IS_NAMED: &str = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText.trim() || control.ariaLabel)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn moments_of_videos_are_shown_as_times_and_played_with_the_keyboard() {

@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+/// True if every control has a name for screen readers.
+pub(crate) const IS_NAMED: &str = "[...document.querySelectorAll('button, input, select')].every(control => control.labels?.length || control.innerText.trim() || control.ariaLabel)";
+
 /// Names of the executable in various distributions.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 

@@ -26,6 +26,13 @@ pub(crate) fn flowrun(directory: &Path, arguments: &[&str]) -> Output {
     command(directory, arguments).output().unwrap()
 }
 
+/// Runs the batch job of a flow file with more variables, and checks that it succeeds.
+pub(crate) fn run_with<'a>(flow: &Path, environment: impl IntoIterator<Item = (&'a str, &'a Path)>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowrun"));
+    let output = command.arg("run").arg(flow).envs(environment).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
