@@ -6,6 +6,7 @@ PYTHON is that of `make clients` (v1), which has jina. The documents exist befor
 every text that returns. The runs of both sides alternate, and the best of the five of each counts, because the machine may be busy.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -19,30 +20,17 @@ REQUEST_SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 RUNS = 5
 
 
-def flowrun_flow():
-    """Returns a flow of flowrun without executors, one with an executor in Python, and the class of documents."""
-    from flowrun import Document, Executor, Flow, requests
+def flows(package):
+    """Returns a flow of the package without executors, one with an executor in Python, and the class of documents."""
+    module = importlib.import_module(package)
 
-    class Upper(Executor):
-        @requests
+    class Upper(module.Executor):
+        @module.requests
         def upper(self, docs, **kwargs):
             for doc in docs:
                 doc.text = doc.text.upper()
 
-    return Flow(), Flow().add(uses=Upper), Document
-
-
-def jina_flow():
-    """Returns the same of Jina."""
-    from jina import Document, Executor, Flow, requests
-
-    class Upper(Executor):
-        @requests
-        def upper(self, docs, **kwargs):
-            for doc in docs:
-                doc.text = doc.text.upper()
-
-    return Flow(), Flow().add(uses=Upper), Document
+    return module.Flow(), module.Flow().add(uses=Upper), module.Document
 
 
 def once(flow, docs):
@@ -56,7 +44,7 @@ def once(flow, docs):
 
 def main():
     result = {"documents": DOCUMENTS, "request_size": REQUEST_SIZE}
-    peers = {"flowrun": flowrun_flow(), "jina": jina_flow()}
+    peers = {name: flows(name) for name in ("flowrun", "jina")}
     inputs = {name: [document(text=f"text {number}") for number in range(DOCUMENTS)] for name, (_, _, document) in peers.items()}
     for position, kind in enumerate(("no executor", "python executor")):
         times = {name: [] for name in peers}
