@@ -202,7 +202,7 @@ pub(super) fn forbidden_message(needed: Role) -> String {
 pub struct UnsafeBind {
     /// The address.
     pub address: SocketAddr,
-    /// Where a token is set.
+    /// Ways to set a token, as the message lists them.
     pub token: &'static str,
 }
 

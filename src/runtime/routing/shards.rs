@@ -61,8 +61,8 @@ impl PodShards {
             || self.summaries.iter().flatten().any(|summary| summary.targets_all(endpoint, parameters))
     }
 
-    /// The shards that a request must visit: those that may contain matches of its filter, and of those of its documents. At `/search` with the
-    /// parameter `probe`, only the `probe` nearest ones to each document.
+    /// The shards that a request must visit: those that may contain matches of its filter, and of those of its documents. At
+    /// `/search` with the parameter `probe`, only the `probe` nearest ones to each document.
     ///
     /// # Errors
     /// When `probe` is not a positive integer.
